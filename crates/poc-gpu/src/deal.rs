@@ -250,3 +250,6 @@ fn find_all(texts: &[String], host: &Host) -> Result<Vec<GpuId>, Error> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

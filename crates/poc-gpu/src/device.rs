@@ -86,12 +86,7 @@ pub struct Device {
 
 impl Device {
     /// A device of which no more than its number and name are known.
-    pub fn new(
-        vendor: Vendor,
-        index: u32,
-        name: impl Into<String>,
-        source: &'static str,
-    ) -> Self {
+    pub fn new(vendor: Vendor, index: u32, name: impl Into<String>, source: &'static str) -> Self {
         Self {
             index,
             vendor,
@@ -234,9 +229,6 @@ mod tests {
     #[test]
     fn ids_serialize_as_numbers_and_uuids() {
         let ids = [GpuId::Nvidia(0), GpuId::Mig("MIG-a".into()), GpuId::Amd(2)];
-        assert_eq!(
-            serde_json::to_string(&ids).unwrap(),
-            r#"[0,"MIG-a",2]"#
-        );
+        assert_eq!(serde_json::to_string(&ids).unwrap(), r#"[0,"MIG-a",2]"#);
     }
 }

@@ -86,7 +86,11 @@ impl Error {
     /// What to do about it, where there is more to say than the message does.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::NotAvailable { id, available, reason } => {
+            Self::NotAvailable {
+                id,
+                available,
+                reason,
+            } => {
                 let mut hint = format!("`{id}` is not among them");
                 if let Some(reason) = reason {
                     hint.push_str(": ");

@@ -139,12 +139,8 @@ pub fn discover(options: &DiscoverOptions) -> Host {
 
     let names: Vec<&str> = probes.iter().map(|probe| probe.name()).collect();
     let unknown = wanted.iter().find(|name| !names.contains(&name.as_str()));
-    let complaint = unknown.map(|name| {
-        format!(
-            "there is no GPU probe `{name}`, only {}",
-            names.join(", ")
-        )
-    });
+    let complaint =
+        unknown.map(|name| format!("there is no GPU probe `{name}`, only {}", names.join(", ")));
     let mut chosen: Vec<Box<dyn Probe>> = Vec::new();
     for name in wanted {
         if let Some(at) = probes.iter().position(|probe| probe.name() == name) {
@@ -240,7 +236,10 @@ fn ask(probes: &[Box<dyn Probe>], vendor: Vendor) -> Answer {
                 mut warnings,
             } => {
                 if let Some((reason, source)) = failure {
-                    warnings.insert(0, format!("{reason} (by {source}; asked {} instead)", probe.name()));
+                    warnings.insert(
+                        0,
+                        format!("{reason} (by {source}; asked {} instead)", probe.name()),
+                    );
                 }
                 return Answer::Found {
                     devices,
@@ -260,5 +259,182 @@ fn ask(probes: &[Box<dyn Probe>], vendor: Vendor) -> Answer {
     match failure {
         Some((reason, source)) => Answer::Broken { reason, source },
         None => Answer::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Told {
+        name: &'static str,
+        vendor: Vendor,
+        reaches_driver: bool,
+        finding: Option<Finding>,
+    }
+
+    impl Probe for Told {
+        fn name(&self) -> &'static str {
+            self.name
+        }
+
+        fn vendor(&self) -> Vendor {
+            self.vendor
+        }
+
+        fn reaches_driver(&self) -> bool {
+            self.reaches_driver
+        }
+
+        fn look(&self) -> Finding {
+            match &self.finding {
+                Some(finding) => finding.clone(),
+                None => panic!("{} was asked", self.name),
+            }
+        }
+    }
+
+    /// A probe; `None` for one that must not be asked.
+    fn told(name: &'static str, finding: impl Into<Option<Finding>>) -> Box<dyn Probe> {
+        let vendor = match name {
+            "amd-smi" | "rocm-smi" | "sysfs" => Vendor::Amd,
+            _ => Vendor::Nvidia,
+        };
+        Box::new(Told {
+            name,
+            vendor,
+            reaches_driver: name != "proc",
+            finding: finding.into(),
+        })
+    }
+
+    fn found(vendor: Vendor, n: u32) -> Finding {
+        let device = |index| Device::new(vendor, index, "GPU", "test");
+        Finding::found((0..n).map(device).collect())
+    }
+
+    fn host(probes: &[Box<dyn Probe>]) -> Host {
+        discover_with(probes, &Inherited::default())
+    }
+
+    fn hang() -> Finding {
+        Finding::Broken {
+            reason: "no answer".to_owned(),
+            hangs: true,
+        }
+    }
+
+    #[test]
+    fn three_answers() {
+        let nothing = host(&[
+            told("nvml", Finding::Absent),
+            told("sysfs", Finding::Absent),
+        ]);
+        assert_eq!(nothing, Host::NoDriver);
+        assert_eq!(nothing.warnings(), [""; 0]);
+
+        let broken = host(&[told("nvml", Finding::broken("driver is not loaded"))]);
+        assert_eq!(
+            broken,
+            Host::Broken {
+                reason: "driver is not loaded".to_owned(),
+                source: "nvml"
+            }
+        );
+        assert_eq!(broken.warnings().len(), 1);
+        assert!(broken.hint().is_some());
+
+        let empty = host(&[told("nvml", found(Vendor::Nvidia, 0))]);
+        let Host::Present(inventory) = &empty else {
+            panic!("{empty:?}");
+        };
+        assert_eq!((inventory.devices.len(), inventory.source), (0, "nvml"));
+        assert_eq!(empty.warnings(), [""; 0]);
+    }
+
+    #[test]
+    fn the_first_that_finds_a_driver_speaks_for_it() {
+        let host = host(&[
+            told("nvml", Finding::Absent),
+            told("nvidia-smi", found(Vendor::Nvidia, 2)),
+            told("proc", None),
+        ]);
+        assert_eq!(host.pool(), [GpuId::Nvidia(0), GpuId::Nvidia(1)]);
+    }
+
+    #[test]
+    fn a_tool_may_know_better_than_a_broken_library() {
+        let host = host(&[
+            told("nvml", Finding::broken("NVML cannot be loaded")),
+            told("nvidia-smi", found(Vendor::Nvidia, 1)),
+        ]);
+        assert_eq!(host.devices().len(), 1);
+        insta::assert_snapshot!(host.warnings().join("\n"), @"NVML cannot be loaded (by nvml; asked nvidia-smi instead)");
+    }
+
+    #[test]
+    fn what_the_kernel_lists_does_not_mend_a_broken_driver() {
+        let host = host(&[
+            told("nvml", Finding::broken("version mismatch")),
+            told("nvidia-smi", Finding::broken("something else")),
+            told("proc", None),
+        ]);
+        let Host::Broken { reason, source } = host else {
+            panic!("{host:?}");
+        };
+        assert_eq!((reason.as_str(), source), ("version mismatch", "nvml"));
+    }
+
+    #[test]
+    fn a_hanging_driver_is_not_asked_again() {
+        let host = host(&[told("nvml", hang()), told("nvidia-smi", None)]);
+        assert!(matches!(host, Host::Broken { source: "nvml", .. }));
+    }
+
+    #[test]
+    fn two_vendors() {
+        // A broken NVIDIA driver does not hide AMD's GPUs, nor an empty AMD driver its failure.
+        let beside = |amd| host(&[told("nvml", hang()), told("sysfs", found(Vendor::Amd, amd))]);
+        let Host::Present(inventory) = beside(1) else {
+            panic!("hidden");
+        };
+        assert_eq!((inventory.source, inventory.warnings.len()), ("sysfs", 1));
+        assert!(matches!(beside(0), Host::Broken { .. }));
+
+        let both = host(&[
+            told("sysfs", found(Vendor::Amd, 1)),
+            told("nvml", found(Vendor::Nvidia, 1)),
+        ]);
+        let vendors: Vec<_> = both.devices().iter().map(|gpu| gpu.vendor).collect();
+        assert_eq!(vendors, [Vendor::Nvidia, Vendor::Amd]);
+        assert_eq!(both.pool(), [GpuId::Nvidia(0)]);
+
+        let empty_nvidia = host(&[
+            told("nvml", found(Vendor::Nvidia, 0)),
+            told("sysfs", found(Vendor::Amd, 2)),
+        ]);
+        assert_eq!(empty_nvidia.pool(), [GpuId::Amd(0), GpuId::Amd(1)]);
+        assert!(matches!(empty_nvidia, Host::Present(found) if found.source == "sysfs"));
+    }
+
+    /// Options under which no probe but a chosen one could find anything.
+    fn nowhere(probes: &[&str]) -> DiscoverOptions {
+        DiscoverOptions {
+            root: "/nonexistent".into(),
+            nvml: Vec::new(),
+            probes: Some(probes.iter().map(|name| (*name).to_owned()).collect()),
+            ..DiscoverOptions::default()
+        }
+    }
+
+    #[test]
+    fn probes_can_be_chosen() {
+        let all = ["nvml", "nvidia-smi", "proc", "amd-smi", "rocm-smi", "sysfs"];
+        assert_eq!(discover(&nowhere(&all)), Host::NoDriver);
+        assert_eq!(discover(&nowhere(&[])), Host::NoDriver);
+        let Host::Broken { reason, .. } = discover(&nowhere(&["nvidia_smi"])) else {
+            panic!("a slip went unseen");
+        };
+        insta::assert_snapshot!(reason, @"there is no GPU probe `nvidia_smi`, only nvml, nvidia-smi, proc, amd-smi, rocm-smi, sysfs");
     }
 }

@@ -65,7 +65,10 @@ fn nvidia_pool(
         }
     }
     let Some(list) = &inherited.cuda_visible_devices else {
-        return devices.iter().flat_map(|device| device.dealable()).collect();
+        return devices
+            .iter()
+            .flat_map(|device| device.dealable())
+            .collect();
     };
     let (pool, used_index) = select("CUDA_VISIBLE_DEVICES", list, devices, warnings);
     let by_pci = inherited.cuda_device_order.as_deref() == Some("PCI_BUS_ID");
@@ -80,17 +83,16 @@ fn nvidia_pool(
     pool
 }
 
-fn amd_pool(
-    devices: &[&Device],
-    inherited: &Inherited,
-    warnings: &mut Vec<String>,
-) -> Vec<GpuId> {
+fn amd_pool(devices: &[&Device], inherited: &Inherited, warnings: &mut Vec<String>) -> Vec<GpuId> {
     let mut pool: Vec<GpuId> = match &inherited.rocr_visible_devices {
         Some(list) => select("ROCR_VISIBLE_DEVICES", list, devices, warnings).0,
         None => devices.iter().map(|device| device.id()).collect(),
     };
     // HIP takes CUDA's variable in place of its own, and either counts what ROCr left.
-    let (name, list) = match (&inherited.hip_visible_devices, &inherited.cuda_visible_devices) {
+    let (name, list) = match (
+        &inherited.hip_visible_devices,
+        &inherited.cuda_visible_devices,
+    ) {
         (Some(list), _) => ("HIP_VISIBLE_DEVICES", list),
         (None, Some(list)) => ("CUDA_VISIBLE_DEVICES", list),
         (None, None) => return pool,
@@ -204,7 +206,10 @@ mod tests {
     fn an_inherited_variable_is_the_pool_in_its_order() {
         let devices = gpus(Vendor::Nvidia, &["A", "A", "A", "A"]);
         let of = |list: &str| shown(pool(&devices, &cuda(list)));
-        assert_eq!(shown(pool(&devices, &Inherited::default())), "[0, 1, 2, 3] ");
+        assert_eq!(
+            shown(pool(&devices, &Inherited::default())),
+            "[0, 1, 2, 3] "
+        );
         assert_eq!(of("2,0"), "[2, 0] ");
         assert_eq!(of(" 3 , 1 "), "[3, 1] ");
         assert_eq!(of("1,1,0"), "[1, 0] ");

@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_and_why() {
-        let mut report = String::new();
+        let mut report = Vec::new();
         for words in [
             &["0", "site-1=1"][..],
             &["none", "0"],
@@ -191,9 +191,9 @@ mod tests {
             &["site-1=0", "site-1=1"],
         ] {
             let error = Request::parse(words).unwrap_err();
-            report += &format!("{words:?}\n  {error}\n  {}\n", error.hint().unwrap());
+            report.push(format!("{words:?}\n  {error}\n  {}", error.hint().unwrap()));
         }
-        insta::assert_snapshot!(report);
+        insta::assert_snapshot!(report.join("\n"));
     }
 
     proptest! {

@@ -97,8 +97,7 @@ impl Share {
     /// belong there.
     pub fn docker_gpus(&self) -> Option<String> {
         let gpus = self.gpus();
-        (gpus.first()?.vendor() == Vendor::Nvidia)
-            .then(|| format!("\"device={}\"", joined(gpus)))
+        (gpus.first()?.vendor() == Vendor::Nvidia).then(|| format!("\"device={}\"", joined(gpus)))
     }
 }
 
@@ -139,7 +138,10 @@ mod tests {
             ("hidden", Share::Hidden { amd: false }),
             ("hidden, AMD too", Share::Hidden { amd: true }),
             ("one", Share::Gpus(vec![GpuId::Nvidia(3)])),
-            ("several", Share::Gpus(vec![GpuId::Nvidia(2), GpuId::Nvidia(0)])),
+            (
+                "several",
+                Share::Gpus(vec![GpuId::Nvidia(2), GpuId::Nvidia(0)]),
+            ),
             ("mig", Share::Gpus(vec![GpuId::Mig("MIG-c7384736".into())])),
             ("amd", Share::Gpus(vec![GpuId::Amd(0), GpuId::Amd(1)])),
         ];
@@ -147,6 +149,14 @@ mod tests {
             .iter()
             .map(|(name, share)| format!("{name}: {}", shown(share)))
             .collect();
-        insta::assert_snapshot!(report.join("\n"), @"");
+        insta::assert_snapshot!(report.join("\n"), @r#"
+        untouched: set [], unset [], docker None
+        hidden: set ["CUDA_VISIBLE_DEVICES="], unset [], docker None
+        hidden, AMD too: set ["CUDA_VISIBLE_DEVICES=", "HIP_VISIBLE_DEVICES=-1"], unset [], docker None
+        one: set ["CUDA_VISIBLE_DEVICES=3", "CUDA_DEVICE_ORDER=PCI_BUS_ID"], unset [], docker Some("\"device=3\"")
+        several: set ["CUDA_VISIBLE_DEVICES=2,0", "CUDA_DEVICE_ORDER=PCI_BUS_ID"], unset [], docker Some("\"device=2,0\"")
+        mig: set ["CUDA_VISIBLE_DEVICES=MIG-c7384736", "CUDA_DEVICE_ORDER=PCI_BUS_ID"], unset [], docker Some("\"device=MIG-c7384736\"")
+        amd: set ["ROCR_VISIBLE_DEVICES=0,1"], unset ["HIP_VISIBLE_DEVICES", "CUDA_VISIBLE_DEVICES"], docker None
+        "#);
     }
 }

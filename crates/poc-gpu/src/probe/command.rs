@@ -92,7 +92,10 @@ pub(crate) fn run(tool: &Utf8Path, arguments: &[&str], deadline: Instant) -> Ran
 
 fn unrunnable(tool: &Utf8Path, error: &io::Error) -> String {
     // An error of duct's names the command already.
-    format!("{} cannot be run: {error}", tool.file_name().unwrap_or("it"))
+    format!(
+        "{} cannot be run: {error}",
+        tool.file_name().unwrap_or("it")
+    )
 }
 
 fn ended(output: &Output) -> Ran {
@@ -105,7 +108,12 @@ fn ended(output: &Output) -> Ran {
 
 /// A tool's words on one line, for a message.
 pub(crate) fn words(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .filter(|line| !line.is_empty())
+        .collect();
+    let line = lines.join("; ");
     match line.char_indices().nth(QUOTED) {
         Some((end, _)) => format!("{}…", line[..end].trim_end()),
         None => line.trim_end_matches('.').to_owned(),
@@ -153,7 +161,10 @@ mod tests {
 
     #[test]
     fn a_hanging_tool_is_killed_with_its_children() {
-        let dir = scripts(&[("tool", "sleep 1000 & echo $! > \"$(dirname \"$0\")/child\"; wait")]);
+        let dir = scripts(&[(
+            "tool",
+            "sleep 1000 & echo $! > \"$(dirname \"$0\")/child\"; wait",
+        )]);
         let tool = script(&dir, "tool");
         let child = dir.path().join("child");
         let started = Instant::now();
@@ -166,9 +177,7 @@ mod tests {
         let pid = fs_err::read_to_string(child).unwrap();
         let status = format!("/proc/{}/status", pid.trim());
         let gone = Instant::now() + Duration::from_secs(10);
-        while fs_err::read_to_string(&status)
-            .is_ok_and(|status| !status.contains("State:\tZ"))
-        {
+        while fs_err::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ")) {
             assert!(Instant::now() < gone, "the tool's child outlived it");
             std::thread::yield_now();
         }
@@ -198,7 +207,7 @@ mod tests {
 
     #[test]
     fn words_are_one_line() {
-        assert_eq!(words(" a\n  b.\n"), "a b");
+        assert_eq!(words(" a  b\n\n  c.\n"), "a b; c");
         assert_eq!(words(&"long ".repeat(100)).chars().count(), QUOTED);
         assert_eq!(words(""), "");
     }

@@ -100,7 +100,10 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
             "the driver's tools are installed but its kernel module is not loaded: `sudo modprobe \
              nvidia` says why (after a kernel update the module may have to be built again)",
         )
-    } else if has(&["blocked by the operating system", "operating system/cgroups"]) {
+    } else if has(&[
+        "blocked by the operating system",
+        "operating system/cgroups",
+    ]) {
         Some(
             "the system withholds the GPU: under WSL use Windows' driver and install none inside, \
              in a container start it with `--gpus`",

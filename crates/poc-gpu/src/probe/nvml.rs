@@ -122,17 +122,17 @@ fn not_loaded(library: &Utf8PathBuf, error: &(dyn std::error::Error + 'static)) 
     if absent {
         return Finding::Absent;
     }
-    Finding::broken(format!(
-        "NVML cannot be loaded: {}",
-        command::words(&text)
-    ))
+    Finding::broken(format!("NVML cannot be loaded: {}", command::words(&text)))
 }
 
 fn read(index: u32, found: &nvml_wrapper::Device<'_>) -> Device {
     let name = found.name().unwrap_or_else(|_| "NVIDIA GPU".to_owned());
     let mut device = Device::new(Vendor::Nvidia, index, name, NAME);
     device.uuid = found.uuid().ok();
-    device.pci_bus_id = found.pci_info().ok().and_then(|pci| normal_pci(&pci.bus_id));
+    device.pci_bus_id = found
+        .pci_info()
+        .ok()
+        .and_then(|pci| normal_pci(&pci.bus_id));
     if let Ok(memory) = found.memory_info() {
         device.memory_total_mib = Some(memory.total / MIB);
         device.memory_used_mib = Some(memory.used / MIB);

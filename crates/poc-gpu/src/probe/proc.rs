@@ -189,7 +189,10 @@ GPU Excluded:\t No
         let found = look(&[
             ("proc/driver/nvidia/gpus/0000:62:00.0/information", H100),
             ("proc/driver/nvidia/gpus/0000:01:00.0/information", UNUSED),
-            ("proc/driver/nvidia/gpus/0000:02:00.0/information", &excluded),
+            (
+                "proc/driver/nvidia/gpus/0000:02:00.0/information",
+                &excluded,
+            ),
             ("dev/nvidia5", ""),
             ("dev/nvidia0", ""),
         ]);

@@ -1,6 +1,6 @@
 //! Stand-ins for the vendors' tools: shell scripts in a temporary directory.
 
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::PermissionsExt;
 
 use camino::Utf8PathBuf;
 use tempfile::TempDir;

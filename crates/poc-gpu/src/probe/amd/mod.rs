@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
-use crate::device::{Device, Vendor};
+use crate::device::Vendor;
 use crate::options::DiscoverOptions;
 use crate::probe::command::{self, Ran};
 use crate::probe::{Finding, Probe};

@@ -59,13 +59,15 @@ impl Probe for NvidiaSmi {
     }
 }
 
+/// What reads an answer.
+type Parser = fn(&str) -> Rows;
+
 /// Asks until an answer can be read: drivers differ in the fields they know, and old ones know
 /// little but their list.
 fn interview(timeout: Duration, run: impl Fn(&[&str]) -> Ran) -> Finding {
     let query = |fields: &[&str]| format!("--query-gpu={}", fields.join(","));
     let (full, basic) = (query(&FULL_FIELDS), query(&BASIC_FIELDS));
     let csv = "--format=csv,noheader,nounits";
-    type Parser = fn(&str) -> Rows;
     let questions: [(&[&str], Parser); 4] = [
         (&[&full, csv], |text| parse::rows(text, &FULL_FIELDS)),
         (&[&basic, csv], |text| parse::rows(text, &BASIC_FIELDS)),
