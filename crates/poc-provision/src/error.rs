@@ -1,0 +1,227 @@
+//! What can go wrong in this crate.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+use openssl::error::ErrorStack;
+use poc_core::{Cancelled, Hint, Line};
+
+/// What can go wrong when startup kits are made, linked or removed. The message says what and why,
+/// [`Hint::hints`] what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There are no kits for that line of NVFlare.
+    #[error(
+        "startup kits for NVFlare {line} cannot be made by this version of poc, only for {}",
+        Line::NEWEST
+    )]
+    UnsupportedLine {
+        /// The line that was asked for.
+        line: Line,
+    },
+    /// The project asks for something that `poc` does not do; kits without it would not be what was
+    /// asked for.
+    #[error("{what} is not supported")]
+    Unsupported {
+        /// What, with where the project asks for it.
+        what: String,
+    },
+    /// The address to listen on cannot be had.
+    #[error("the server cannot listen on {address}: {reason}")]
+    ListenAddress {
+        /// The address as given.
+        address: String,
+        /// Why not.
+        reason: String,
+    },
+    /// There is a POC already, and nobody said that it may go.
+    #[error("there is a POC in {workspace} already")]
+    Exists {
+        /// The workspace.
+        workspace: Utf8PathBuf,
+    },
+    /// The project file that was given would go with the old workspace.
+    #[error("{input} lies inside the workspace {workspace}, which is about to be replaced")]
+    InputInside {
+        /// The project file.
+        input: Utf8PathBuf,
+        /// The workspace.
+        workspace: Utf8PathBuf,
+    },
+    /// The workspace is another user's.
+    #[error("{path} belongs to another user (user ID {owner})")]
+    OtherOwner {
+        /// The directory.
+        path: Utf8PathBuf,
+        /// The user ID of its owner.
+        owner: u32,
+    },
+    /// A directory that would have to be made or swapped cannot be written to.
+    #[error("{path} cannot be written to: {reason}")]
+    NotWritable {
+        /// The directory.
+        path: Utf8PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Something that is no POC lies where the old workspace would be kept.
+    #[error("the old workspace cannot be kept as {path}: {reason}")]
+    PreviousInTheWay {
+        /// The place.
+        path: Utf8PathBuf,
+        /// What is there.
+        reason: String,
+    },
+    /// The certificate authority of the old workspace cannot be used again.
+    #[error("the certificate authority in {path} cannot be kept: {reason}")]
+    AuthorityUnusable {
+        /// The authority's file, or the workspace that has none.
+        path: Utf8PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The new workspace could not be put in place, nor the old one be put back. Nothing is lost.
+    #[error("{workspace} is only half swapped: {reason}; the old POC is whole in {old}")]
+    HalfSwapped {
+        /// The workspace.
+        workspace: Utf8PathBuf,
+        /// Where the old one is.
+        old: Utf8PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+    /// The directory with jobs cannot be linked.
+    #[error("{path} cannot be the directory of jobs: {reason}")]
+    JobsDirectory {
+        /// The directory.
+        path: Utf8PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The admin's transfer directory holds files of the user's.
+    #[error("{transfer} is not empty: it holds {}", and_more(entries))]
+    TransferInUse {
+        /// The transfer directory.
+        transfer: Utf8PathBuf,
+        /// What is in it, sorted.
+        entries: Vec<String>,
+    },
+    /// A key or certificate could not be made or read.
+    #[error("cannot {action}")]
+    Crypto {
+        /// What was tried.
+        action: &'static str,
+        /// What OpenSSL says.
+        #[source]
+        source: ErrorStack,
+    },
+    /// Stopped on request. Everything is as it was.
+    #[error("interrupted")]
+    Cancelled,
+    /// From `poc-core`: the workspace, the project.
+    #[error(transparent)]
+    Core(#[from] poc_core::Error),
+    /// The operating system said no. The message names the path.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl From<Cancelled> for Error {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
+impl From<serde_json::Error> for Error {
+    /// Only ever of values in memory, so there is no path to name.
+    fn from(error: serde_json::Error) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+/// Turns what OpenSSL says into an error that says what was tried.
+pub(crate) fn crypto(action: &'static str) -> impl FnOnce(ErrorStack) -> Error {
+    move |source| Error::Crypto { action, source }
+}
+
+/// The first few names, and how many more there are.
+fn and_more(entries: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = entries
+        .iter()
+        .take(SHOWN)
+        .map(|entry| format!("`{entry}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    match entries.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+impl Hint for Error {
+    fn hints(&self) -> Vec<String> {
+        let hint = match self {
+            Self::UnsupportedLine { .. } => {
+                format!("use `--flare-version {0}`, and a Python with NVFlare {0} to run it", Line::NEWEST)
+            }
+            Self::Unsupported { .. } => "take it out of the project, then prepare again".to_owned(),
+            Self::ListenAddress { .. } => {
+                "give `--listen` a host name or an IPv4 address, or leave it out to listen on this machine alone".to_owned()
+            }
+            Self::Exists { .. } => {
+                "run `poc prepare --force` to replace it, or choose another workspace with `--workspace DIR`".to_owned()
+            }
+            Self::InputInside { .. } => "copy the project file to another place and name it there".to_owned(),
+            Self::OtherOwner { .. } => {
+                "run `poc` as that user, or choose another workspace with `--workspace DIR` or NVFLARE_POC_WORKSPACE".to_owned()
+            }
+            Self::NotWritable { .. } => {
+                "choose a place that you may write to, with `--workspace DIR` or NVFLARE_POC_WORKSPACE".to_owned()
+            }
+            Self::PreviousInTheWay { path, .. } => format!("move {path} to another place, then run the command again"),
+            Self::AuthorityUnusable { .. } => "leave out `--keep-ca` to make a new certificate authority".to_owned(),
+            Self::HalfSwapped { .. } => "put right what the system complains of, then run the command again: it goes on from there".to_owned(),
+            Self::JobsDirectory { .. } => "name a directory that exists, with `-j DIR`".to_owned(),
+            Self::TransferInUse { .. } => "run it again with `--force`: the files are then set aside, not removed".to_owned(),
+            Self::Crypto { .. } => return Vec::new(),
+            Self::Cancelled => "nothing was changed; run the command again when you like".to_owned(),
+            Self::Core(error) => return error.hints(),
+            Self::Io(error) => return io_hints(error),
+        };
+        vec![hint]
+    }
+}
+
+fn io_hints(error: &io::Error) -> Vec<String> {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            vec![
+                "make room on that file system, or choose another workspace with `--workspace DIR`"
+                    .to_owned(),
+            ]
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            vec!["choose a place that you may write to, with `--workspace DIR` or NVFLARE_POC_WORKSPACE".to_owned()]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_is_cut_and_counted() {
+        let names = |count: usize| (1..=count).map(|n| format!("job{n}")).collect::<Vec<_>>();
+        assert_eq!(and_more(&names(2)), "`job1`, `job2`");
+        assert_eq!(and_more(&names(5)), "`job1`, `job2`, `job3` and 2 more");
+    }
+
+    #[test]
+    fn a_full_disk_says_what_to_do() {
+        let error = Error::Io(io::ErrorKind::StorageFull.into());
+        assert!(error.hints()[0].contains("room"));
+    }
+}
