@@ -71,3 +71,8 @@ pub use pool::Inherited;
 pub use probe::{Finding, Probe};
 pub use request::Request;
 pub use visibility::Share;
+
+/// The README's program, compiled and run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

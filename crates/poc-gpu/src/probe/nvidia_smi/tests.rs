@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::device::{ComputeMode, MigInstance};
 use crate::probe::testing::{scripts, tree};
@@ -311,4 +313,43 @@ fn no_tool_no_answer() {
         ..DiscoverOptions::default()
     };
     assert_eq!(NvidiaSmi::new(&options).look(), Finding::Absent);
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_is_read(
+        gpus in prop::collection::vec(
+            (0_u64..200_000, 0_u64..200_000, any::<bool>(), "[A-Za-z0-9][A-Za-z0-9 ,-]{0,20}[a-z]"),
+            1..10
+        ),
+        unknown in "\\[N/A\\]|\\[Not Supported\\]|\\[Unknown Error\\]|N/A|",
+        unit in " MiB|",
+        end in "\r\n|\n",
+    ) {
+        let rows: Vec<String> = gpus
+            .iter()
+            .enumerate()
+            .map(|(index, (total, used, known, name))| {
+                let used = if *known { format!("{used}{unit}") } else { unknown.clone() };
+                let bus = format!("00000000:{index:02X}:00.0");
+                format!("{index}, GPU-{index}, {bus}, {total}{unit}, {used}, {name}{end}")
+            })
+            .collect();
+        let text = rows.concat();
+        let rows = parse::rows(&text, &BASIC_FIELDS);
+        prop_assert_eq!(&rows.rest, &[""; 0]);
+        prop_assert_eq!(rows.devices.len(), gpus.len());
+        for (device, (total, used, known, name)) in rows.devices.iter().zip(&gpus) {
+            prop_assert_eq!(&device.name, name);
+            prop_assert_eq!(device.memory_total_mib, Some(*total));
+            prop_assert_eq!(device.memory_used_mib, known.then_some(*used));
+        }
+    }
+
+    #[test]
+    fn no_output_panics_the_parsers(text in "(GPU |MIG |Device |[0-9a-f:.,\\[\\]() \\n-]){0,40}") {
+        let _ = parse::rows(&text, &FULL_FIELDS);
+        let _ = parse::list(&text);
+        let _ = parse::processes(&text).count();
+    }
 }
