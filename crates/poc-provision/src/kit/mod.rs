@@ -87,8 +87,11 @@ impl File {
     }
 }
 
+/// Where files for jobs lie. For an admin it may be a link to a directory of the user's.
+pub(crate) const TRANSFER: &str = "transfer";
+
 /// The directories of every kit.
-pub(crate) const DIRECTORIES: [&str; 3] = ["startup", "local", "transfer"];
+pub(crate) const DIRECTORIES: [&str; 3] = ["startup", "local", TRANSFER];
 
 /// What can be written before there are keys.
 pub(crate) fn settings(

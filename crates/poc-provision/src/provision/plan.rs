@@ -1,0 +1,339 @@
+//! From a request to all that has to be known before anything is made. Every reason to refuse that lies
+//! in the request itself is found here.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::project::{BuilderKind, Kind, Participant, Project, Value};
+use poc_core::{Listen, Problem};
+
+use super::Request;
+use crate::Error;
+use crate::authority::{Subject, VALID_DAYS};
+use crate::jobs_dir;
+use crate::kit::Federation;
+use crate::line::{Listener, Profile};
+
+/// NVFlare's schemes that need nothing beyond the package.
+const SCHEMES: [&str; 3] = ["http", "grpc", "tcp"];
+
+/// A root that outlives everybody is a typing error.
+const MOST_ROOT_DAYS: i64 = 36_500;
+
+/// A request that can be carried out.
+pub(super) struct Plan<'a> {
+    pub(super) federation: Federation<'a>,
+    /// How long a new authority is valid.
+    pub(super) root_days: u32,
+    /// What the project admin's transfer directory is a link to, absolute.
+    examples: Option<Utf8PathBuf>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn of(request: &Request<'a>) -> Result<Self, Error> {
+        let project = request.project;
+        let profile = Profile::of(request.line)?;
+        refuse_unsupported(project)?;
+        let builders = builder_arguments(project)?;
+        let listening = Listening::of(&request.listen, &project.server().name, profile)?;
+        let mut warnings: Vec<String> = listening.warning.into_iter().collect();
+        let examples = request
+            .examples
+            .and_then(|directory| match jobs_dir::resolve(directory) {
+                Ok(directory) => Some(directory),
+                Err(error) => {
+                    warnings.push(format!(
+                        "{error}; it is not linked as the project admin's transfer directory"
+                    ));
+                    None
+                }
+            });
+        Ok(Self {
+            federation: Federation {
+                project,
+                profile,
+                scheme: builders.scheme.unwrap_or_else(|| profile.scheme.to_owned()),
+                listen_host: listening.host,
+                server_host: listening.reached_by,
+                fed_learn_port: project.fed_learn_port(),
+                admin_port: project.admin_port(request.line),
+                require_signed_jobs: builders.require_signed_jobs,
+                workspace: request.workspace.root(),
+            },
+            root_days: builders.root_days.unwrap_or(VALID_DAYS),
+            examples,
+            warnings,
+        })
+    }
+
+    /// What this participant's transfer directory is a link to, if it is one.
+    pub(super) fn transfer_link(&self, participant: &Participant) -> Option<&Utf8Path> {
+        let admin = &self.federation.project.project_admin().name;
+        self.examples
+            .as_deref()
+            .filter(|_| participant.name == *admin)
+    }
+
+    /// Whom a participant's certificate is for.
+    pub(super) fn subject(&self, participant: &Participant) -> Subject {
+        let (role, hosts) = match &participant.kind {
+            Kind::Server(server) => {
+                let mut hosts = vec![self.federation.server_host.as_str()];
+                hosts.extend(server.default_host.as_deref());
+                hosts.push(&participant.name);
+                hosts.extend(server.host_names.iter().map(String::as_str));
+                // However it is reached on its own machine, it answers by the right name.
+                hosts.extend(["localhost", "127.0.0.1"]);
+                (None, distinct(hosts))
+            }
+            Kind::Admin(admin) => (Some(admin.role.clone()), vec![participant.name.clone()]),
+            Kind::Client(_) | Kind::Relay(_) => (None, vec![participant.name.clone()]),
+        };
+        Subject {
+            common_name: participant.name.clone(),
+            organisation: Some(participant.org.clone()),
+            role,
+            hosts,
+        }
+    }
+}
+
+/// Each once, in the order of their first appearance.
+fn distinct(names: Vec<&str>) -> Vec<String> {
+    let mut kept: Vec<String> = Vec::with_capacity(names.len());
+    for name in names {
+        if !kept.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            kept.push(name.to_owned());
+        }
+    }
+    kept
+}
+
+/// A kit without a part that the project asks for would look right and not be.
+fn refuse_unsupported(project: &Project) -> Result<(), Error> {
+    let refuse = |what: String| Err(Error::Unsupported { what });
+    if project.he {
+        return refuse("homomorphic encryption".to_owned());
+    }
+    if project.docker_image.is_some() {
+        return refuse("running participants in containers".to_owned());
+    }
+    for participant in project.participants() {
+        let name = &participant.name;
+        let connect_to = match &participant.kind {
+            Kind::Relay(_) => return refuse(format!("the relay `{name}`")),
+            Kind::Client(client) => client.connect_to.as_ref(),
+            Kind::Admin(admin) => admin.connect_to.as_ref(),
+            Kind::Server(_) => None,
+        };
+        if connect_to
+            .and_then(|to| to.name.as_deref())
+            .is_some_and(|to| to != project.server().name)
+        {
+            return refuse(format!("connecting `{name}` to anything but the server"));
+        }
+        for key in [
+            "listening_host",
+            "auth_identity",
+            "custom_ca_cert",
+            "use_aio",
+        ] {
+            if participant.extra.contains_key(key) {
+                return refuse(format!("`{key}` of the participant `{name}`"));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct BuilderArguments {
+    scheme: Option<String>,
+    require_signed_jobs: Option<bool>,
+    root_days: Option<u32>,
+}
+
+/// What the project's builders are told that shows in the kits.
+fn builder_arguments(project: &Project) -> Result<BuilderArguments, Error> {
+    let mut found = BuilderArguments::default();
+    for builder in project.builders() {
+        let problem = |key: &str, message: String| {
+            let at = format!("builders, {}, {key}", builder.kind.path());
+            Error::Core(poc_core::Error::ProjectImpossible {
+                problems: vec![Problem {
+                    line: None,
+                    at,
+                    message,
+                }],
+            })
+        };
+        match builder.kind {
+            BuilderKind::StaticFile => {
+                static_file(&mut found, &builder.args, problem)?;
+            }
+            BuilderKind::Cert => {
+                if let Some(days) = builder.args.get("root_valid_days") {
+                    let days = match days {
+                        Value::Int(days @ 1..=MOST_ROOT_DAYS) => u32::try_from(*days).ok(),
+                        _ => None,
+                    };
+                    let wrong = || {
+                        problem(
+                            "root_valid_days",
+                            format!("not a number of days from 1 to {MOST_ROOT_DAYS}"),
+                        )
+                    };
+                    found.root_days = Some(days.ok_or_else(wrong)?);
+                }
+            }
+            BuilderKind::Workspace
+            | BuilderKind::Template
+            | BuilderKind::He
+            | BuilderKind::Signature => {}
+        }
+    }
+    Ok(found)
+}
+
+fn static_file(
+    found: &mut BuilderArguments,
+    arguments: &BTreeMap<String, Value>,
+    problem: impl Fn(&str, String) -> Error,
+) -> Result<(), Error> {
+    if let Some(scheme) = arguments.get("scheme") {
+        let scheme = scheme.as_text().map(|scheme| scheme.trim().to_lowercase());
+        let known = scheme.filter(|scheme| SCHEMES.contains(&scheme.as_str()));
+        found.scheme = Some(
+            known.ok_or_else(|| problem("scheme", format!("not one of {}", SCHEMES.join(", "))))?,
+        );
+    }
+    match arguments.get("config_folder") {
+        None => {}
+        Some(Value::Text(folder)) if folder == "config" => {}
+        Some(_) => {
+            return Err(Error::Unsupported {
+                what: "a `config_folder` other than `config`".to_owned(),
+            });
+        }
+    }
+    match arguments.get("require_signed_jobs") {
+        None | Some(Value::Null) => {}
+        Some(Value::Bool(required)) => found.require_signed_jobs = Some(*required),
+        Some(_) => {
+            return Err(problem(
+                "require_signed_jobs",
+                "neither true nor false".to_owned(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Where the server listens and how it is reached.
+#[derive(Debug, PartialEq, Eq)]
+struct Listening {
+    /// The host of its own target.
+    host: String,
+    reached_by: String,
+    warning: Option<String>,
+}
+
+impl Listening {
+    fn of(listen: &Listen, server: &str, profile: &Profile) -> Result<Self, Error> {
+        match profile.listener {
+            Listener::LoopbackOrAll => Self::loopback_or_all(listen, server, profile),
+        }
+    }
+
+    fn loopback_or_all(listen: &Listen, server: &str, profile: &Profile) -> Result<Self, Error> {
+        const LOCAL: &str = "localhost";
+        let (host, reached_by) = match listen {
+            Listen::Loopback => (LOCAL, LOCAL),
+            // Any name that is not loopback's; the server's own is what NVFlare writes.
+            Listen::All if is_loopback(server) => ("0.0.0.0", LOCAL),
+            Listen::All => (server, LOCAL),
+            Listen::Address(address) => {
+                if address.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
+                    return Err(Error::ListenAddress {
+                        address: address.clone(),
+                        reason: "NVFlare takes host names and IPv4 addresses only".to_owned(),
+                    });
+                }
+                (address.as_str(), address.as_str())
+            }
+        };
+        let warning = matches!(listen, Listen::Address(address) if !is_loopback(address)).then(|| {
+            format!(
+                "NVFlare {} cannot listen on {host} alone: the server will listen on every interface",
+                profile.line
+            )
+        });
+        Ok(Self {
+            host: host.to_owned(),
+            reached_by: reached_by.to_owned(),
+            warning,
+        })
+    }
+}
+
+/// What NVFlare takes for loopback: `localhost`, with or without the final dot, and 127.0.0.0/8.
+fn is_loopback(host: &str) -> bool {
+    host.trim_end_matches('.').eq_ignore_ascii_case("localhost")
+        || host.parse::<Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use poc_core::Line;
+
+    use super::*;
+
+    fn listening(listen: &Listen, server: &str) -> Result<Listening, Error> {
+        Listening::of(listen, server, Profile::of(Line::V2_9).unwrap())
+    }
+
+    #[test]
+    fn listens_on_loopback_unless_told_otherwise() {
+        let found = listening(&Listen::Loopback, "server").unwrap();
+        assert_eq!(
+            (found.host.as_str(), found.reached_by.as_str()),
+            ("localhost", "localhost")
+        );
+        assert_eq!(found.warning, None);
+    }
+
+    #[test]
+    fn a_server_called_localhost_can_still_listen_everywhere() {
+        assert_eq!(listening(&Listen::All, "server").unwrap().host, "server");
+        assert_eq!(
+            listening(&Listen::All, "localhost").unwrap().host,
+            "0.0.0.0"
+        );
+    }
+
+    #[test]
+    fn one_address_alone_is_promised_only_on_loopback() {
+        let own = listening(&Listen::Address("127.0.0.2".into()), "server").unwrap();
+        assert_eq!(
+            (own.host.as_str(), own.reached_by.as_str(), own.warning),
+            ("127.0.0.2", "127.0.0.2", None)
+        );
+        let lan = listening(&Listen::Address("10.0.0.7".into()), "server").unwrap();
+        assert_eq!(lan.reached_by, "10.0.0.7");
+        assert!(lan.warning.unwrap().contains("every interface"));
+        assert!(matches!(
+            listening(&Listen::Address("::1".into()), "server"),
+            Err(Error::ListenAddress { .. })
+        ));
+    }
+
+    #[test]
+    fn names_come_once() {
+        assert_eq!(
+            distinct(vec!["localhost", "server", "LocalHost", "127.0.0.1"]),
+            ["localhost", "server", "127.0.0.1"]
+        );
+    }
+}
