@@ -1,0 +1,114 @@
+//! `poc clean`: the workspace is removed, after it was recognised as one.
+
+use camino::Utf8PathBuf;
+use poc_core::workspace::{Prepared, Recognised, Workspace};
+use serde::Serialize;
+
+use crate::commands::{LOCK_WAIT, prepare, stop};
+use crate::context::Context;
+use crate::error::{CliError, ErrorCode};
+use crate::output::{Progress, style};
+
+/// Arguments of `poc clean`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Stop what still runs first
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// What `clean` did.
+#[derive(Debug, Serialize)]
+pub(crate) struct Data {
+    workspace: Utf8PathBuf,
+    /// `removed`, or `absent` where there was nothing.
+    status: &'static str,
+    /// Participants that were stopped first.
+    stopped: Vec<String>,
+    /// Whether config.conf pointed at it, and does no longer.
+    config_changed: bool,
+    config_file: Utf8PathBuf,
+    /// The workspace before this one, which is kept.
+    previous: Option<Utf8PathBuf>,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
+    let data = clean(context, args.force)?;
+    context.printer.result(&data, text)?;
+    Ok(0)
+}
+
+/// Removes the workspace and what config.conf says of it.
+///
+/// # Errors
+///
+/// When it is no POC, or runs and may not be stopped; nothing is removed then.
+pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
+    let settings = context.settings()?;
+    let mut config = context.config_file()?;
+    let workspace = Workspace::new(&settings.workspace.value);
+    let mut data = Data {
+        workspace: workspace.root().to_owned(),
+        status: "absent",
+        stopped: Vec::new(),
+        config_changed: false,
+        config_file: settings.config_path,
+        previous: Some(workspace.previous()).filter(|previous| previous.exists()),
+    };
+    // What `config -pw` set stays; what `prepare` wrote goes.
+    let mut keep_path = false;
+    match workspace.recognise()? {
+        Recognised::Absent | Recognised::Empty => keep_path = true,
+        Recognised::Foreign { reason } => return Err(foreign(&workspace, &reason)),
+        Recognised::Poc(prepared) => {
+            keep_path = prepared.manifest.as_ref().is_some_and(|manifest| !manifest.config_written);
+            data.stopped = stopped(context, &prepared, force)?;
+            remove(context, &workspace)?;
+            data.status = "removed";
+        }
+        Recognised::Broken { .. } => {
+            remove(context, &workspace)?;
+            data.status = "removed";
+        }
+    }
+    if config.forget(workspace.root(), keep_path) {
+        config.save()?;
+        data.config_changed = true;
+    }
+    Ok(data)
+}
+
+fn stopped(context: &Context, prepared: &Prepared, force: bool) -> Result<Vec<String>, CliError> {
+    if force {
+        return Ok(stop::all(context, prepared)?.stopped);
+    }
+    prepare::refuse_running(prepared).map_err(|error| error.hint("or stop and remove it in one go with `poc clean --force`"))?;
+    Ok(Vec::new())
+}
+
+fn remove(context: &Context, workspace: &Workspace) -> Result<(), CliError> {
+    let _progress = Progress::spinner(&context.printer, format!("removing {}", workspace.root()));
+    let lock = workspace.lock(LOCK_WAIT)?;
+    poc_provision::clean(workspace, Some(&lock))?;
+    Ok(())
+}
+
+fn foreign(workspace: &Workspace, reason: &str) -> CliError {
+    CliError::new(ErrorCode::NotAPoc, format!("{} is not a POC workspace: {reason}", workspace.root()))
+        .hint("`poc` removes nothing that it does not know; remove it yourself if you mean it")
+}
+
+pub(crate) fn text(data: &Data) -> String {
+    let workspace = style::literal(&data.workspace);
+    let mut text = match data.status {
+        "removed" => format!("{} Removed {workspace}\n", style::good("✓")),
+        _ => format!("There is no POC in {workspace}: nothing to remove\n"),
+    };
+    if data.config_changed {
+        text += "  config.conf does not point at it any more\n";
+    }
+    if let Some(previous) = &data.previous {
+        text += &format!("  an older workspace is kept in {}; remove it yourself if you do not need it\n", style::literal(previous));
+    }
+    text
+}

@@ -1,0 +1,214 @@
+//! `poc config`: every setting with its source, and the two edits of config.conf that NVFlare
+//! documents.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::env;
+use poc_core::settings::{Overrides, Resolved, Settings, Source};
+use poc_launch::runtime;
+use serde::Serialize;
+
+use crate::context::Context;
+use crate::error::{CliError, ErrorCode};
+use crate::output::style;
+
+/// Arguments of `poc config`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Keep this POC workspace in config.conf [also: -pw, --pw]
+    #[arg(long = "poc-workspace-dir", visible_alias = "pw", value_name = "DIR")]
+    workspace: Option<Utf8PathBuf>,
+
+    /// Keep this startup kit in config.conf, for NVFlare's job and system commands
+    #[arg(short = 'd', long = "startup-kit-dir", value_name = "DIR")]
+    startup_kit: Option<Utf8PathBuf>,
+}
+
+/// A setting with where it came from.
+#[derive(Debug, Serialize)]
+struct Setting {
+    value: String,
+    /// `command_line`, `environment`, `config_file`, `discovered` or `default`.
+    source: &'static str,
+    /// The flag, the variable, or the place in config.conf.
+    detail: Option<String>,
+}
+
+/// The Python that would run the participants.
+#[derive(Debug, Serialize)]
+struct Runtime {
+    #[serde(flatten)]
+    setting: Setting,
+    flare_version: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Data {
+    config_file: Utf8PathBuf,
+    config_file_exists: bool,
+    workspace: Setting,
+    startup_kit_dir: Option<Setting>,
+    examples: Option<Setting>,
+    /// `None` where no Python with NVFlare was found.
+    python: Option<Runtime>,
+    /// What this run changed: `workspace`, `startup_kit_dir`.
+    changed: Vec<&'static str>,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
+    let changed = edit(context, args)?;
+    let settings = context.settings()?;
+    for (name, resolved, var) in [
+        ("workspace", Some(&settings.workspace), env::NVFLARE_POC_WORKSPACE),
+        ("startup_kit_dir", settings.startup_kit_dir.as_ref(), env::NVFLARE_STARTUP_KIT_DIR),
+    ] {
+        let beaten = resolved.is_some_and(|resolved| matches!(resolved.source, Source::Environment(_)));
+        if beaten && changed.contains(&name) {
+            context.printer.warning(&format!("{} is set, and beats what was just written", var.name));
+        }
+    }
+    let data = Data {
+        config_file_exists: settings.config_path.exists(),
+        workspace: setting(&settings.workspace),
+        startup_kit_dir: settings.startup_kit_dir.as_ref().map(setting),
+        examples: settings.examples.as_ref().map(setting),
+        python: python(context, &settings),
+        config_file: settings.config_path,
+        changed,
+    };
+    context.printer.result(&data, |data| text(data, &|path| context.short(path)))?;
+    Ok(0)
+}
+
+/// Writes what the flags say into config.conf, and names what changed.
+fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
+    let mut changed = Vec::new();
+    if args.workspace.is_none() && args.startup_kit.is_none() {
+        return Ok(changed);
+    }
+    let mut file = context.config_file()?;
+    if let Some(directory) = &args.workspace {
+        // Resolving it as a setting makes it absolute and tidy, as every reader will see it.
+        let overrides = Overrides { workspace: Some(directory.clone()), ..Overrides::default() };
+        let settings = Settings::resolve(&overrides, &context.env, &file, &context.directory()?)?;
+        file.set_workspace(&settings.workspace.value);
+        changed.push("workspace");
+    }
+    if let Some(directory) = &args.startup_kit {
+        let overrides = Overrides { startup_kit_dir: Some(directory.clone()), ..Overrides::default() };
+        let settings = Settings::resolve(&overrides, &context.env, &file, &context.directory()?)?;
+        let directory = settings.startup_kit_dir.map_or_else(|| directory.clone(), |resolved| resolved.value);
+        if !directory.is_dir() {
+            return Err(CliError::new(ErrorCode::InvalidArgs, format!("{directory} is not a directory"))
+                .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
+        }
+        file.set_startup_kit(&directory);
+        changed.push("startup_kit_dir");
+    }
+    file.save()?;
+    Ok(changed)
+}
+
+fn setting(resolved: &Resolved<Utf8PathBuf>) -> Setting {
+    let (source, detail) = match &resolved.source {
+        Source::CommandLine(flag) => ("command_line", Some((*flag).to_owned())),
+        Source::Environment(variable) => ("environment", Some((*variable).to_owned())),
+        Source::ConfigFile { line, key, .. } => ("config_file", Some(format!("line {line}, {key}"))),
+        Source::Discovered(how) => ("discovered", Some(how.clone())),
+        Source::Default => ("default", None),
+    };
+    Setting { value: resolved.value.to_string(), source, detail }
+}
+
+fn python(context: &Context, settings: &Settings) -> Option<Runtime> {
+    let data_dir = runtime::managed::data_dir(&context.env).ok()?;
+    match runtime::find(None, settings.python.as_ref(), &context.env, &data_dir) {
+        Ok(found) => Some(Runtime {
+            flare_version: found.flare_version.to_string(),
+            setting: match &settings.python {
+                Some(resolved) => setting(resolved),
+                None => Setting {
+                    value: found.python.to_string(),
+                    source: "discovered",
+                    detail: Some(found.origin.to_string()),
+                },
+            },
+        }),
+        Err(error) => {
+            context.printer.warning(&error.to_string());
+            None
+        }
+    }
+}
+
+fn text(data: &Data, short: &dyn Fn(&Utf8Path) -> String) -> String {
+    let mut text = String::new();
+    let mut line = |name: &str, setting: Option<&Setting>, extra: &str| {
+        text += &match setting {
+            Some(setting) => format!(
+                "{name:<16} {}{extra} {}\n",
+                style::literal(&setting.value),
+                style::dim(format_args!("({})", origin(setting)))
+            ),
+            None => format!("{name:<16} {}\n", style::dim("none")),
+        };
+    };
+    line("workspace", Some(&data.workspace), "");
+    line("startup kit", data.startup_kit_dir.as_ref(), "");
+    line("examples", data.examples.as_ref(), "");
+    let version = data.python.as_ref().map(|python| format!(" with NVFlare {}", python.flare_version));
+    line("python", data.python.as_ref().map(|python| &python.setting), &version.unwrap_or_default());
+    let there = if data.config_file_exists { "" } else { " (not there yet)" };
+    text += &format!("{:<16} {}{there}\n", "config.conf", style::literal(short(&data.config_file)));
+    if !data.changed.is_empty() {
+        text += &format!("\n{} config.conf was changed. Run {} again for it to take effect.\n", style::good("✓"), style::literal("`poc prepare`"));
+    }
+    text
+}
+
+/// The source in a few words.
+fn origin(setting: &Setting) -> String {
+    let word = match setting.source {
+        "command_line" => "command line",
+        "environment" => "environment",
+        "config_file" => "config.conf",
+        other => other,
+    };
+    match &setting.detail {
+        Some(detail) if setting.source == "discovered" => detail.clone(),
+        Some(detail) => format!("{word}: {detail}"),
+        None => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(changed: Vec<&'static str>) -> Data {
+        let setting = |value: &str, source, detail: Option<&str>| Setting {
+            value: value.to_owned(),
+            source,
+            detail: detail.map(str::to_owned),
+        };
+        Data {
+            config_file: "/home/mia/.nvflare/config.conf".into(),
+            config_file_exists: true,
+            workspace: setting("/srv/poc", "environment", Some("NVFLARE_POC_WORKSPACE")),
+            startup_kit_dir: Some(setting("/srv/poc/example_project/prod_00", "config_file", Some("line 2, startup_kit.path"))),
+            examples: None,
+            python: Some(Runtime {
+                setting: setting("/opt/venv/bin/python", "discovered", Some("active virtual environment")),
+                flare_version: "2.9.0".into(),
+            }),
+            changed,
+        }
+    }
+
+    #[test]
+    fn every_setting_with_its_source() {
+        let short = |path: &Utf8Path| path.as_str().replace("/home/mia", "~");
+        let text = text(&sample(vec!["workspace"]), &short);
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
+        insta::assert_json_snapshot!(sample(vec![]), @"");
+    }
+}

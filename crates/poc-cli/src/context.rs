@@ -1,0 +1,121 @@
+//! What every command is given.
+
+use camino::Utf8PathBuf;
+use poc_core::config_file::ConfigFile;
+use poc_core::env::Env;
+use poc_core::settings::{Overrides, Settings};
+use poc_core::workspace::{Prepared, Workspace};
+use poc_core::{Cancel, env};
+
+use crate::args::Global;
+use crate::error::{CliError, ErrorCode};
+use crate::output::Printer;
+
+/// The world of one run: where output goes, the environment, and the flag that Ctrl-C sets.
+pub(crate) struct Context {
+    pub(crate) printer: Printer,
+    pub(crate) env: Env,
+    /// Set by Ctrl-C, SIGTERM and SIGHUP.
+    pub(crate) cancel: Cancel,
+    /// `--workspace`.
+    workspace: Option<Utf8PathBuf>,
+    /// Whether `--format` was given, whatever it says.
+    pub(crate) format_given: bool,
+    pub(crate) debug: bool,
+}
+
+impl Context {
+    pub(crate) fn new(printer: Printer, env: Env, cancel: Cancel, global: Global) -> Self {
+        Self {
+            printer,
+            env,
+            cancel,
+            workspace: global.workspace,
+            format_given: global.format.is_some(),
+            debug: global.debug,
+        }
+    }
+
+    /// config.conf as it is now.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be read or does not parse.
+    pub(crate) fn config_file(&self) -> Result<ConfigFile, CliError> {
+        Ok(ConfigFile::load(&ConfigFile::path_in(&self.env.home()?))?)
+    }
+
+    /// Every setting, with `--workspace` and what the command itself overrides.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::config_file`], and for a setting that cannot be worked out.
+    pub(crate) fn settings_with(&self, overrides: Overrides) -> Result<Settings, CliError> {
+        let overrides = Overrides { workspace: self.workspace.clone(), ..overrides };
+        let settings = Settings::resolve(&overrides, &self.env, &self.config_file()?, &self.directory()?)?;
+        for warning in &settings.warnings {
+            self.printer.warning(warning);
+        }
+        self.printer.debug(&format!("workspace {} ({:?})", settings.workspace.value, settings.workspace.source));
+        Ok(settings)
+    }
+
+    /// Every setting, with `--workspace`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::settings_with`].
+    pub(crate) fn settings(&self) -> Result<Settings, CliError> {
+        self.settings_with(Overrides::default())
+    }
+
+    /// The prepared POC of the settings.
+    ///
+    /// # Errors
+    ///
+    /// When there is none; as [`Context::settings`].
+    pub(crate) fn prepared(&self) -> Result<Prepared, CliError> {
+        self.prepared_in(&self.settings()?)
+    }
+
+    /// The prepared POC of these settings.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(crate) fn prepared_in(&self, settings: &Settings) -> Result<Prepared, CliError> {
+        Ok(Workspace::new(&settings.workspace.value).load()?)
+    }
+
+    /// The current directory.
+    ///
+    /// # Errors
+    ///
+    /// When it is gone, or is not UTF-8.
+    pub(crate) fn directory(&self) -> Result<Utf8PathBuf, CliError> {
+        let directory = std::env::current_dir().map_err(|error| {
+            CliError::new(ErrorCode::Io, "the current directory cannot be found").because(error).hint("`cd` to one that exists")
+        })?;
+        Utf8PathBuf::try_from(directory).map_err(|error| {
+            CliError::new(ErrorCode::InvalidArgs, "the current directory's name is not valid UTF-8").because(error)
+        })
+    }
+
+    /// A path of the command line as an absolute one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::directory`].
+    pub(crate) fn absolute(&self, path: &camino::Utf8Path) -> Result<Utf8PathBuf, CliError> {
+        if path.is_absolute() { Ok(path.to_owned()) } else { Ok(self.directory()?.join(path)) }
+    }
+
+    /// A path as people like to read it: `~` for the home directory.
+    pub(crate) fn short(&self, path: &camino::Utf8Path) -> String {
+        match self.env.path(env::HOME.name).and_then(|home| path.strip_prefix(home).ok().map(ToString::to_string)) {
+            Some(below) if below.is_empty() => "~".to_owned(),
+            Some(below) => format!("~/{below}"),
+            None => path.to_string(),
+        }
+    }
+}

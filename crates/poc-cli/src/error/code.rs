@@ -1,0 +1,116 @@
+//! Error codes and exit codes: what scripts may rely on.
+
+/// Done.
+pub(crate) const DONE: u8 = 0;
+/// It ran, and failed.
+pub(crate) const FAILED: u8 = 1;
+/// The system could not be reached, or was not ready in time.
+pub(crate) const UNREACHED: u8 = 2;
+/// Wrong arguments, or a state in which this cannot be done.
+pub(crate) const WRONG: u8 = 4;
+/// A bug in `poc`.
+pub(crate) const BUG: u8 = 5;
+/// Interrupted by Ctrl-C or a signal.
+pub(crate) const INTERRUPTED: u8 = 130;
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $exit:ident;)+) => {
+        /// The error codes of the JSON object. A code never changes its meaning or its exit code.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum ErrorCode {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl ErrorCode {
+            /// All codes with what they mean, as the manual lists them.
+            pub(crate) const ALL: &[(Self, &str)] = &[$((Self::$name, concat!($($doc),+)),)+];
+
+            /// The code as programs see it.
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// The exit code of a run that ends with it.
+            pub(crate) const fn exit_code(self) -> u8 {
+                match self { $(Self::$name => $exit,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The command line says something that cannot be.
+    InvalidArgs = "INVALID_ARGS", WRONG;
+    /// config.conf does not parse.
+    ConfigInvalid = "CONFIG_INVALID", WRONG;
+    /// A project.yml is not valid.
+    ProjectInvalid = "PROJECT_INVALID", WRONG;
+    /// There is no prepared POC in the workspace.
+    NotPrepared = "NOT_PREPARED", WRONG;
+    /// The workspace is no POC, or a damaged one.
+    NotAPoc = "NOT_A_POC", WRONG;
+    /// There is a POC in the workspace already.
+    WorkspaceExists = "WORKSPACE_EXISTS", WRONG;
+    /// The directory holds something else than a POC, and is left alone.
+    WorkspaceForeign = "WORKSPACE_FOREIGN", WRONG;
+    /// Another `poc` is at work on the workspace.
+    WorkspaceBusy = "WORKSPACE_BUSY", WRONG;
+    /// What is to be started runs already.
+    AlreadyRunning = "ALREADY_RUNNING", WRONG;
+    /// What is to be removed or replaced still runs.
+    StillRunning = "STILL_RUNNING", WRONG;
+    /// A port that the server needs is taken.
+    PortInUse = "PORT_IN_USE", WRONG;
+    /// No Python with NVFlare was found.
+    RuntimeMissing = "RUNTIME_MISSING", WRONG;
+    /// The Python that was found does not work.
+    RuntimeBroken = "RUNTIME_BROKEN", WRONG;
+    /// The Python has another NVFlare than the startup kits were made for.
+    RuntimeMismatch = "RUNTIME_MISMATCH", WRONG;
+    /// A managed runtime could not be installed.
+    RuntimeInstallFailed = "RUNTIME_INSTALL_FAILED", FAILED;
+    /// A GPU was asked for that is not there.
+    GpuNotAvailable = "GPU_NOT_AVAILABLE", WRONG;
+    /// Docker is not there or does not answer.
+    DockerUnavailable = "DOCKER_UNAVAILABLE", UNREACHED;
+    /// This version of `poc` cannot do that yet.
+    NotSupported = "NOT_SUPPORTED", WRONG;
+    /// A participant ended while it was starting.
+    StartFailed = "START_FAILED", FAILED;
+    /// Not every site had registered in time.
+    StartTimeout = "START_TIMEOUT", UNREACHED;
+    /// Something still runs after the stop.
+    StopIncomplete = "STOP_INCOMPLETE", FAILED;
+    /// The server could not be reached.
+    ServerUnreachable = "SERVER_UNREACHABLE", UNREACHED;
+    /// A job ended otherwise than completed.
+    JobFailed = "JOB_FAILED", FAILED;
+    /// The startup kits could not be made.
+    ProvisionFailed = "PROVISION_FAILED", FAILED;
+    /// `poc doctor` found what has to be put right first.
+    ProblemsFound = "PROBLEMS_FOUND", FAILED;
+    /// The operating system said no.
+    Io = "IO_ERROR", FAILED;
+    /// Ctrl-C or a signal.
+    Interrupted = "INTERRUPTED", INTERRUPTED;
+    /// A bug in `poc`.
+    Internal = "INTERNAL_ERROR", BUG;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract() {
+        let table: String = ErrorCode::ALL
+            .iter()
+            .map(|(code, doc)| format!("{:>3} {:<22}{}\n", code.exit_code(), code.as_str(), doc.trim()))
+            .collect();
+        insta::assert_snapshot!(table, @"");
+        let mut names: Vec<_> = ErrorCode::ALL.iter().map(|(code, _)| code.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ErrorCode::ALL.len());
+    }
+}

@@ -1,0 +1,5 @@
+//! The `poc` program.
+
+fn main() -> std::process::ExitCode {
+    poc_cli::main_impl()
+}
