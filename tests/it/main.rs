@@ -1,0 +1,24 @@
+//! The real `poc` against the real NVFlare, and against fakes for the faults that the real one cannot
+//! be made to show. One topic a file.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helper functions too"
+)]
+
+mod config;
+mod demo;
+mod detached;
+mod docs;
+mod examples;
+mod gpu;
+mod interrupts;
+mod kits;
+mod runtimes;
+mod supervise;
+mod tour;
+mod two_pocs;
+mod upstream_tools;
+mod workspaces;
+mod wrong_use;

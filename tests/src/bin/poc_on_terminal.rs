@@ -1,0 +1,40 @@
+//! `poc-on-terminal TTY PROGRAM [ARGUMENT…]` runs a program with TTY as its controlling terminal,
+//! in a session of its own, as a shell in a terminal window would.
+//!
+//! It is a program and not a function because taking a terminal happens between fork and exec,
+//! where safe Rust has no place to stand.
+
+use std::{
+    env, fs,
+    io::{self, Write},
+    os::unix::process::CommandExt,
+    process::{Command, ExitCode, Stdio},
+};
+
+fn main() -> ExitCode {
+    let error = match run() {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    // Nobody reads this unless the test is being written; its exit code is what a shell would give.
+    let _ = writeln!(io::stderr(), "poc-on-terminal: {error}");
+    ExitCode::from(127)
+}
+
+fn run() -> io::Result<std::convert::Infallible> {
+    let mut words = env::args_os().skip(1);
+    let (Some(terminal), Some(program)) = (words.next(), words.next()) else {
+        return Err(io::Error::other(
+            "usage: poc-on-terminal TTY PROGRAM [ARGUMENT…]",
+        ));
+    };
+    rustix::process::setsid()?;
+    let terminal = fs::File::options().read(true).write(true).open(terminal)?;
+    rustix::process::ioctl_tiocsctty(&terminal)?;
+    Err(Command::new(program)
+        .args(words)
+        .stdin(Stdio::from(terminal.try_clone()?))
+        .stdout(Stdio::from(terminal.try_clone()?))
+        .stderr(Stdio::from(terminal))
+        .exec())
+}

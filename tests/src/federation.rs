@@ -1,0 +1,117 @@
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+
+use crate::PocTest;
+
+/// A job of `tests/jobs`.
+#[derive(Clone, Copy, Debug)]
+pub enum Job {
+    /// Ends after two rounds with a known model, [`Job::COUNTED`].
+    Counting,
+    /// Runs for longer than any test.
+    Waiting,
+}
+
+impl Job {
+    /// The global model that [`Job::Counting`] ends with.
+    pub const COUNTED: [[f64; 2]; 2] = [[3.0, 4.0], [5.0, 6.0]];
+
+    /// The directory to submit.
+    pub fn directory(self) -> Utf8PathBuf {
+        let name = match self {
+            Self::Counting => "counting",
+            Self::Waiting => "waiting",
+        };
+        Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("jobs")
+            .join(name)
+    }
+}
+
+/// What a person does with a running POC through NVFlare's own FLARE API.
+#[derive(Clone, Copy, Debug)]
+pub struct Federation<'a> {
+    world: &'a PocTest,
+}
+
+impl<'a> Federation<'a> {
+    /// Prepares a POC with `sites` sites on this world's port and starts it, by `poc`.
+    #[track_caller]
+    pub fn start(world: &'a PocTest, sites: u32) -> Self {
+        let (sites, port) = (sites.to_string(), world.port().to_string());
+        world
+            .poc(["prepare", "-n", &sites, "--ports", &port])
+            .success();
+        world.poc(["start"]).success();
+        Self { world }
+    }
+
+    /// The POC that already runs in a world.
+    pub fn running(world: &'a PocTest) -> Self {
+        Self { world }
+    }
+
+    #[track_caller]
+    fn ask(self, words: &[&str]) -> Value {
+        let kit = self.world.kit("admin@nvidia.com");
+        let answer = self
+            .world
+            .python("flare_api.py", [&[kit.as_str()], words].concat())
+            .success();
+        serde_json::from_str(&answer.stdout)
+            .unwrap_or_else(|error| panic!("{error}\n{}", answer.transcript()))
+    }
+
+    /// Submits a job and gives its ID.
+    #[track_caller]
+    pub fn submit(self, job: Job) -> String {
+        self.ask(&["submit", job.directory().as_str()])
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// Waits until a job runs.
+    #[track_caller]
+    pub fn wait_running(self, job: &str) {
+        assert_eq!(self.ask(&["wait_running", job]), "RUNNING", "job {job}");
+    }
+
+    /// Waits until the jobs have ended, each of which must have completed.
+    #[track_caller]
+    pub fn wait_completed(self, jobs: &[&str]) {
+        let ended = self.ask(&[&["wait"], jobs].concat());
+        for job in jobs {
+            assert_eq!(ended[job], "FINISHED:COMPLETED", "job {job}");
+        }
+    }
+
+    /// The status of every job, by ID.
+    #[track_caller]
+    pub fn jobs(self) -> Value {
+        self.ask(&["jobs"])
+    }
+
+    /// The names of the sites that the server knows, sorted.
+    #[track_caller]
+    pub fn clients(self) -> Vec<String> {
+        let names = self.ask(&["clients"]);
+        names
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// Downloads the result of a [`Job::Counting`] and compares the model in it.
+    #[track_caller]
+    pub fn assert_counted(self, job: &str) {
+        let into = self.world.root().join("results");
+        fs_err::create_dir_all(&into).unwrap();
+        assert_eq!(
+            self.ask(&["model", job, into.as_str()]),
+            serde_json::json!(Job::COUNTED)
+        );
+    }
+}

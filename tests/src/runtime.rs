@@ -1,0 +1,67 @@
+use std::{fs::File, process::Command, sync::OnceLock};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::env::Env;
+
+use crate::Build;
+
+/// The version that the tests run against.
+const VERSION: &str = "2.9.0";
+
+/// The interpreter of a virtual environment with the real NVFlare: `POC_TEST_PYTHON`, else the one
+/// below the target directory, which the first caller makes with `poc runtime install`, as a user
+/// would, while others wait.
+///
+/// # Panics
+///
+/// When it cannot be made, with the installer's own words.
+pub fn runtime(build: &Build) -> Utf8PathBuf {
+    static PYTHON: OnceLock<Utf8PathBuf> = OnceLock::new();
+    PYTHON
+        .get_or_init(|| {
+            Env::from_process()
+                .path("POC_TEST_PYTHON")
+                .unwrap_or_else(|| shared(build))
+        })
+        .clone()
+}
+
+/// Where the shared runtime is: the `XDG_DATA_HOME` under which it was installed.
+pub(crate) fn data_home(build: &Build) -> Utf8PathBuf {
+    build.tmp().join("runtime")
+}
+
+fn shared(build: &Build) -> Utf8PathBuf {
+    let data_home = data_home(build);
+    fs_err::create_dir_all(&data_home).unwrap();
+    // `poc` has a lock of its own; this one keeps a failed installation from being tried by every
+    // test in turn, since the note below is written by the first.
+    let lock = File::create(data_home.join("lock")).unwrap();
+    lock.lock().unwrap();
+
+    let note = data_home.join("python");
+    if let Ok(python) = fs_err::read_to_string(&note)
+        && Utf8Path::new(&python).exists()
+    {
+        return python.into();
+    }
+    // The caller's own environment, so that its pip and proxy settings hold.
+    let installed = Command::new(build.poc)
+        .args(["runtime", "install", VERSION, "--format", "json"])
+        .env("XDG_DATA_HOME", &data_home)
+        .output()
+        .unwrap();
+    assert!(
+        installed.status.success(),
+        "`poc runtime install {VERSION}` failed ({}):\n{}{}",
+        installed.status,
+        String::from_utf8_lossy(&installed.stdout),
+        String::from_utf8_lossy(&installed.stderr),
+    );
+    let answer: serde_json::Value = serde_json::from_slice(&installed.stdout).unwrap();
+    let python = answer["data"]["python"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no data.python in {answer}"));
+    fs_err::write(&note, python).unwrap();
+    python.into()
+}
