@@ -36,9 +36,7 @@ fn in_a_pipe_in_a_notebook_and_beside_a_second_start() {
 
     // The supervisor is nobody's: its parent is not a shell that has gone, it leads its own session,
     // and none of its three streams is a pipe of ours.
-    let supervisor = first["supervisor"]
-        .as_u64()
-        .unwrap();
+    let supervisor = first["supervisor"].as_u64().unwrap();
     let process = procfs::process::Process::new(i32::try_from(supervisor).unwrap()).unwrap();
     assert_eq!(process.stat().unwrap().session, process.pid);
     for stream in 0..3 {
@@ -166,6 +164,14 @@ fn logs_and_events(world: &PocTest) {
     for line in output.stdout.lines() {
         serde_json::from_str::<Value>(line).unwrap_or_else(|error| panic!("{error}: {line}"));
     }
+
+    let mut watcher = world
+        .poc(["status", "--watch", "--format", "jsonl"])
+        .spawn();
+    watcher.wait_until_said("\n");
+    watcher.signal(rustix::process::Signal::INT);
+    let first: Value = serde_json::from_str(watcher.wait().stdout.lines().next().unwrap()).unwrap();
+    assert!(first.to_string().contains("site-2"), "{first}");
 
     let events = world.poc(["events"]).success().stdout;
     for name in ["server", "site-1", "site-2"] {

@@ -209,6 +209,21 @@ fn subjects_and_names_are_those_of_nvflares_own_certificates() {
 }
 
 #[test]
+fn the_authority_is_new_each_time_unless_it_is_kept() {
+    let world = poc_test!();
+    let authority =
+        || fs_err::read_to_string(world.kit("site-1").join("startup/rootCA.pem")).unwrap();
+    world.poc(["prepare"]).success();
+    let first = authority();
+    world
+        .poc(["prepare", "-n", "3", "--force", "--keep-ca"])
+        .success();
+    assert_eq!(authority(), first);
+    world.poc(["prepare", "--force"]).success();
+    assert_ne!(authority(), first);
+}
+
+#[test]
 fn jobs_and_snapshots_lie_in_the_workspace() {
     let world = poc_test!();
     world.poc(["prepare"]).success();

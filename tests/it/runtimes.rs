@@ -182,3 +182,29 @@ fn the_order_in_which_they_are_looked_for() {
         "{found}"
     );
 }
+
+/// A managed runtime is found with nothing configured, listed, and chosen with `use`.
+#[test]
+fn managed_ones() {
+    let build = poc_tests::build!();
+    let Some(data_home) = poc_tests::managed_data_home(&build) else {
+        return; // POC_TEST_PYTHON is in its place; the long tests install one in any case.
+    };
+    let python = runtime(&build);
+    let world = poc_test!();
+    let poc = |args: &[&str]| world.poc(args).env("XDG_DATA_HOME", &data_home);
+    let listed = poc(&["runtime", "list", "--format", "json"])
+        .success()
+        .data();
+    assert!(listed.to_string().contains(python.as_str()), "{listed}");
+    poc(&["prepare"]).success();
+    let plan = poc(&["start", "--dry-run", "--format", "json"])
+        .success()
+        .data();
+    assert_eq!(plan["participants"][0]["argv"][0], python.as_str());
+
+    // Without the data directory it takes a word in config.conf.
+    world.poc(["start", "--dry-run"]).code(4);
+    world.poc(["runtime", "use", python.as_str()]).success();
+    world.poc(["start", "--dry-run"]).success();
+}

@@ -32,6 +32,65 @@ fn a_path_with_spaces_letters_and_quotes_and_a_relative_one() {
     prepares(&world, &format!("{}/{}", "a".repeat(120), "b".repeat(120)));
 }
 
+/// Files that `prepare` did not write are named, and kept once.
+#[test]
+fn what_is_in_a_workspace_that_is_replaced_is_kept_once() {
+    let world = poc_test!();
+    let previous = world.root().join("proof of concept é.previous");
+    world.poc(["prepare"]).success();
+    world.poc(["prepare", "--force"]).success();
+    assert!(!previous.exists(), "there was nothing to keep");
+
+    fs_err::write(world.workspace().join("data/mine.csv"), "1,2").unwrap();
+    fs_err::write(
+        world.kit("admin@nvidia.com").join("transfer/job.py"),
+        "pass",
+    )
+    .unwrap();
+    let output = world.poc(["prepare", "--force"]).success();
+    assert!(
+        output.text().contains("data/mine.csv"),
+        "{}",
+        output.transcript()
+    );
+    assert_eq!(
+        fs_err::read_to_string(previous.join("data/mine.csv")).unwrap(),
+        "1,2"
+    );
+    assert!(
+        previous
+            .join("example_project/prod_00/admin@nvidia.com/transfer/job.py")
+            .exists()
+    );
+
+    // Once: the next time it is the newer one that is kept.
+    fs_err::write(world.workspace().join("data/newer.csv"), "3").unwrap();
+    world.poc(["prepare", "--force"]).success();
+    assert!(previous.join("data/newer.csv").exists() && !previous.join("data/mine.csv").exists());
+}
+
+#[test]
+fn two_prepares_at_once() {
+    let world = poc_test!();
+    let both = [(); 2].map(|()| world.poc(["prepare", "-n", "20"]).spawn());
+    let mut codes = both.map(|running| running.wait().exit.unwrap());
+    codes.sort_unstable();
+    // One makes it, and the other finds a POC that it may not replace.
+    assert_eq!(codes, [0, 4]);
+    let root = fs_err::read(world.kit("server").join("startup/rootCA.pem")).unwrap();
+    for site in 1..=20 {
+        assert_eq!(
+            fs_err::read(
+                world
+                    .kit(&format!("site-{site}"))
+                    .join("startup/rootCA.pem")
+            )
+            .unwrap(),
+            root
+        );
+    }
+}
+
 #[test]
 fn an_unwritable_place() {
     let world = poc_test!();

@@ -1,6 +1,9 @@
 //! What takes minutes: run by `.ci/run` after everything else.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helper functions too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its helper functions too"
+)]
 
 use std::time::Duration;
 

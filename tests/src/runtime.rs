@@ -26,8 +26,15 @@ pub fn runtime(build: &Build) -> Utf8PathBuf {
         .clone()
 }
 
-/// Where the shared runtime is: the `XDG_DATA_HOME` under which it was installed.
-pub(crate) fn data_home(build: &Build) -> Utf8PathBuf {
+/// The `XDG_DATA_HOME` in which the shared runtime is a managed one, unless `POC_TEST_PYTHON` is in
+/// its place.
+pub fn managed_data_home(build: &Build) -> Option<Utf8PathBuf> {
+    runtime(build)
+        .starts_with(data_home(build))
+        .then(|| data_home(build))
+}
+
+fn data_home(build: &Build) -> Utf8PathBuf {
     build.tmp().join("runtime")
 }
 
