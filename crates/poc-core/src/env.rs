@@ -40,6 +40,7 @@ variables! {
     VIRTUAL_ENV: "The active virtual environment; its Python is used where it has NVFlare.";
     CONDA_PREFIX: "The active conda environment; its Python is used where it has NVFlare.";
     XDG_DATA_HOME: "Managed runtimes lie in its `poc` directory (default: ~/.local/share).";
+    TMPDIR: "Where `demo` makes its workspace (default: /tmp).";
     CUDA_VISIBLE_DEVICES: "The pool of GPUs that `start` deals to the sites, in its order. Set anew for each participant.";
     CUDA_DEVICE_ORDER: "Set to PCI_BUS_ID for participants that get GPUs, so that an index means what nvidia-smi shows.";
     POC_INSTANCE: "Set in every process that a POC starts: the identity by which `stop` finds what is left of it.";
