@@ -4,6 +4,7 @@ pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
 mod console;
+pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod events;
@@ -49,6 +50,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Gpus(args) => gpus::run(context, &args),
         Command::Config(args) => config::run(context, &args),
         Command::Runtime(args) => runtime::run(context, &args),
+        Command::Demo(args) => demo::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(args) => man::run(context, &args),

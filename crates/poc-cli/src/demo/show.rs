@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::Outcome;
+use super::outcome::Played;
 use super::progress::Round;
+use super::split::Split;
 use crate::output::{style, words};
 
 /// A bar is empty at the one accuracy and full at the other: all that is worth seeing lies between.
@@ -130,10 +131,22 @@ impl<'a> RoundTable<'a> {
     }
 }
 
+/// What is about to happen, in a sentence or two.
+pub(crate) fn introduction(split: &Split) -> String {
+    let records: usize = split.sites.iter().map(Vec::len).sum();
+    let who = words::count(split.sites.len(), "hospital");
+    let train = if split.sites.len() == 1 { "trains" } else { "train" };
+    format!(
+        "{who} {train} one model that tells malignant breast masses from benign ones, with NVFlare's FedAvg.\n\
+         Their {records} records stay where they are; {} more, that nobody trains on, are for measuring.\n",
+        split.held_out.len()
+    )
+}
+
 /// The end of the story: the federated model beside what each site reaches by itself.
-pub(crate) fn comparison(outcome: &Outcome, bars: bool) -> String {
-    let right = |accuracy: f64| right_of(accuracy, outcome.held_out.records);
-    let name_width = outcome
+pub(crate) fn comparison(played: &Played, bars: bool) -> String {
+    let right = |accuracy: f64| right_of(accuracy, played.held_out.records);
+    let name_width = played
         .sites
         .iter()
         .map(|site| site.name.chars().count())
@@ -155,28 +168,28 @@ pub(crate) fn comparison(outcome: &Outcome, bars: bool) -> String {
 
     let mut text = format!(
         "\nOn {} that nobody trained on, after {}:\n\n",
-        words::count(outcome.held_out.records, "record"),
-        words::count(outcome.rounds.len(), "round")
+        words::count(played.held_out.records, "record"),
+        words::count(played.rounds.len(), "round")
     );
-    text += &line("federated", outcome.accuracy, style::good, "");
-    for site in &outcome.sites {
+    text += &line("federated", played.accuracy, style::good, "");
+    for site in &played.sites {
         let remark = format!(
             "  alone: {}, {} malignant",
-            words::count(site.records, "record"),
-            site.malignant
+            words::count(site.own.records, "record"),
+            site.own.malignant
         );
         text += &line(&site.name, site.alone, style::dim, &remark);
     }
-    text + &lesson(outcome).map_or_else(String::new, |lesson| format!("\n{lesson}\n"))
+    text + &lesson(played).map_or_else(String::new, |lesson| format!("\n{lesson}\n"))
 }
 
 /// What one sees in the comparison, in a sentence.
-fn lesson(outcome: &Outcome) -> Option<String> {
-    let total = outcome.held_out.records;
-    let together = right_of(outcome.accuracy, total);
-    let alone = outcome.alone_ascending();
+fn lesson(played: &Played) -> Option<String> {
+    let total = played.held_out.records;
+    let together = right_of(played.accuracy, total);
+    let alone = played.alone_ascending();
     let best = right_of(*alone.last()?, total);
-    let comparison = match outcome.sites.len() {
+    let comparison = match played.sites.len() {
         1 => format!("the one site alone on {best}: with a single site there is nothing to gain"),
         2 => format!("the better of the two sites alone on {best}"),
         sites => format!(
@@ -235,7 +248,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::demo::outcome::{HeldOut, Job, ResultFiles, Site};
+    use crate::demo::data::DataSet;
+    use crate::demo::outcome::sample;
 
     fn sites(count: usize) -> Vec<String> {
         (1..=count).map(|number| format!("site-{number}")).collect()
@@ -257,41 +271,6 @@ mod tests {
 
     fn plain(text: &str) -> String {
         anstream::adapter::strip_str(text).to_string()
-    }
-
-    fn outcome(accuracy: f64, alone: &[f64]) -> Outcome {
-        let sites = sites(alone.len())
-            .into_iter()
-            .zip(alone)
-            .map(|(name, &alone)| Site {
-                name,
-                records: 166,
-                malignant: 103,
-                alone,
-            })
-            .collect();
-        Outcome {
-            job: Job {
-                id: "1".into(),
-                name: "poc-demo".into(),
-                status: "FINISHED:COMPLETED".into(),
-            },
-            rounds: vec![round(1, accuracy, alone).into()],
-            accuracy,
-            held_out: HeldOut {
-                records: 170,
-                malignant: 63,
-            },
-            sites,
-            result: ResultFiles {
-                model: "/d/global-model.json".into(),
-                held_out: "/d/held-out.csv".into(),
-            },
-            workspace: "/tmp/poc-demo".into(),
-            kept: false,
-            flare_version: "2.9.0".into(),
-            duration_s: 25.0,
-        }
     }
 
     #[test]
@@ -329,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_end_compares() {
-        insta::assert_snapshot!(plain(&comparison(&outcome(166.0 / 170.0, &[0.947, 0.935, 0.941]), true)), @r"
+        insta::assert_snapshot!(plain(&comparison(&sample(166.0 / 170.0, &[0.947, 0.935, 0.941]), true)), @r"
         On 170 records that nobody trained on, after 1 round:
 
           federated  █████████████████▋    97.6 %  166 right
@@ -339,7 +318,7 @@ mod tests {
 
         The federated model is right on 166 of 170, the best of the 3 sites alone on 161, the median on 160.
         ");
-        insta::assert_snapshot!(plain(&comparison(&outcome(166.0 / 170.0, &[162.0 / 170.0, 160.0 / 170.0]), false)), @r"
+        insta::assert_snapshot!(plain(&comparison(&sample(166.0 / 170.0, &[162.0 / 170.0, 160.0 / 170.0]), false)), @r"
         On 170 records that nobody trained on, after 1 round:
 
           federated   97.6 %  166 right
@@ -349,7 +328,7 @@ mod tests {
         The federated model is right on 166 of 170, the better of the two sites alone on 162.
         ");
         assert_eq!(
-            lesson(&outcome(0.9, &[0.9])).unwrap(),
+            lesson(&sample(0.9, &[0.9])).unwrap(),
             "The federated model is right on 153 of 170, the one site alone on 153: with a single site there is nothing to gain."
         );
     }
@@ -367,7 +346,7 @@ mod tests {
 
     #[test]
     fn the_json_keys() {
-        insta::assert_json_snapshot!(outcome(0.5, &[0.25]), @r#"
+        insta::assert_json_snapshot!(sample(0.5, &[0.25]), @r#"
         {
           "job": {
             "id": "1",

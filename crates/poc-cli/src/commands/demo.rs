@@ -1,0 +1,182 @@
+//! `poc demo`: the main job, end to end, in a workspace of its own.
+
+use std::time::Instant;
+
+use camino::Utf8Path;
+use poc_core::settings::Settings;
+use poc_launch::runtime::{self, Runtime, managed};
+
+use crate::commands::runtime::install;
+use crate::context::Context;
+use crate::demo::outcome::Outcome;
+use crate::demo::show::comparison;
+use crate::demo::split::MAX_SITES;
+use crate::demo::stage::{LINE, Stage};
+use crate::demo::{Script, play};
+use crate::error::CliError;
+use crate::output::{style, words};
+
+/// Arguments of `poc demo`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How many sites train, each on records of its own
+    #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_SITES)))]
+    sites: u32,
+
+    /// How many rounds of federated averaging
+    #[arg(long, value_name = "N", default_value_t = 10, allow_negative_numbers = true,
+          value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+
+    /// Leave everything running at the end, and say how to look at it and how to stop it
+    #[arg(long)]
+    keep: bool,
+}
+
+pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
+    let began = Instant::now();
+    let settings = context.settings()?;
+    let runtime = find_runtime(context, &settings)?;
+    let mut stage = Stage::set_up(context, &settings, &runtime)?;
+    let played = play(context, &mut stage, &Script { sites: args.sites, rounds: args.rounds });
+
+    let workspace = stage.root().to_owned();
+    // Whoever wants to look at what runs wants it all the more when the job failed.
+    let kept = args.keep && stage.is_up() && !context.cancel.is_cancelled();
+    let struck = if kept { Ok(()) } else { stage.strike() };
+    let played = match (played, struck) {
+        (Ok(played), Ok(())) => played,
+        (Ok(_), Err(left)) => return Err(left),
+        (Err(error), Ok(())) => return Err(if kept { error.hint(still_there(&workspace)) } else { error }),
+        (Err(error), Err(left)) => {
+            context.printer.warning(&left.full_message());
+            return Err(error);
+        }
+    };
+
+    let outcome = Outcome {
+        played,
+        workspace,
+        kept,
+        flare_version: runtime.flare_version.to_string(),
+        duration_s: began.elapsed().as_secs_f64(),
+    };
+    let bars = context.printer.width().is_some();
+    context.printer.result(&outcome, |outcome| {
+        comparison(&outcome.played, bars) + &closing(outcome, &|path| context.short(path))
+    })?;
+    Ok(0)
+}
+
+/// A Python with the NVFlare that the job is written for, installed where there is none.
+///
+/// # Errors
+///
+/// For a Python that the user named and that does not work; when none can be installed.
+fn find_runtime(context: &Context, settings: &Settings) -> Result<Runtime, CliError> {
+    let data_dir = managed::data_dir(&context.env)?;
+    let named = settings.python.as_ref();
+    let found = match runtime::find(Some(LINE), named, &context.env, &data_dir) {
+        // The user's own POC is for another NVFlare. The demo leaves both alone and looks further.
+        Err(poc_launch::Error::RuntimeMismatch { .. }) => runtime::find(Some(LINE), None, &context.env, &data_dir),
+        found => found,
+    };
+    match found {
+        Err(poc_launch::Error::RuntimeMissing { .. }) => {
+            context.printer.note(&format!("No Python with NVFlare {LINE} was found: installing one"));
+            install(context, Some(&LINE.to_string()))
+        }
+        found => Ok(found?),
+    }
+}
+
+/// What is left of the demo, and what is not.
+fn closing(outcome: &Outcome, short: &dyn Fn(&Utf8Path) -> String) -> String {
+    let job = &outcome.played.job;
+    let mut text = format!(
+        "\n{} NVFlare {} says {} of job {}; all of it took {}\n",
+        style::good("✓"),
+        outcome.flare_version,
+        job.status,
+        job.id,
+        words::seconds(outcome.duration_s)
+    );
+    let files = &outcome.played.result;
+    text += &format!("  global model      {}\n", style::literal(short(&files.model)));
+    text += &format!("  held-out records  {}\n", style::literal(short(&files.held_out)));
+    if outcome.kept {
+        let poc = format!("poc --workspace {}", quoted(&outcome.workspace));
+        text += "\nIt goes on running.\n";
+        for (what, command) in [
+            ("Look at it", "status"),
+            ("Read along", "logs -f"),
+            ("Open the FLARE console", "start -p admin@nvidia.com"),
+            ("Stop and remove it", "down --clean"),
+        ] {
+            text += &format!("  {what:<24}{}\n", style::literal(format_args!("{poc} {command}")));
+        }
+    } else {
+        text += "  Every process has ended, and the workspace is gone.\n";
+    }
+    text
+}
+
+/// The hint where a failed demo is kept.
+fn still_there(workspace: &Utf8Path) -> String {
+    let workspace = quoted(workspace);
+    format!("it is still running: look with `poc --workspace {workspace} status`, end it with `poc --workspace {workspace} down --clean`")
+}
+
+/// A path as one can paste it into a shell.
+fn quoted(path: &Utf8Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
+    if path.as_str().bytes().all(plain) { path.to_string() } else { format!("'{}'", path.as_str().replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::demo::outcome::sample;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn closed(kept: bool) -> String {
+        let outcome = Outcome {
+            played: sample(0.976, &[0.947, 0.935]),
+            workspace: "/tmp/a place/poc-demo-x".into(),
+            kept,
+            flare_version: "2.9.0".to_owned(),
+            duration_s: 25.4,
+        };
+        let text = closing(&outcome, &|path| path.as_str().replace("/home/me", "~"));
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    #[test]
+    fn the_end_says_what_is_left() {
+        insta::assert_snapshot!(closed(false), @"");
+        insta::assert_snapshot!(closed(true), @"");
+    }
+
+    #[test]
+    fn numbers_that_cannot_be() {
+        for wrong in ["--sites=0", "--sites=33", "--sites=-3", "--sites=x", "--rounds=0", "--rounds=1001", "--rounds=99999999999"] {
+            assert!(Line::try_parse_from(["demo", wrong]).is_err(), "{wrong}");
+        }
+        let args = Line::try_parse_from(["demo"]).unwrap().args;
+        assert_eq!((args.sites, args.rounds, args.keep), (3, 10, false));
+    }
+
+    #[test]
+    fn paths_can_be_pasted() {
+        assert_eq!(quoted(Utf8Path::new("/tmp/poc-demo-1_x.y")), "/tmp/poc-demo-1_x.y");
+        assert_eq!(quoted(Utf8Path::new("/tmp/it's $HOME")), r"'/tmp/it'\''s $HOME'");
+    }
+}
