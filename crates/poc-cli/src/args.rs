@@ -44,7 +44,7 @@ pub(crate) struct Cli {
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Output for people, or one JSON object, or one JSON object a line
+    /// The form of results
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
 
@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Config(commands::config::Args),
     /// Manage Python environments with NVFlare in them
     Runtime(commands::runtime::Args),
+    /// Train a model federated over three hospitals, from nothing to the result
+    Demo(commands::demo::Args),
     /// Check what `poc` needs on this machine
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell

@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::config_file::ConfigFile;
 use poc_core::env::Env;
 use poc_core::settings::{Overrides, Settings};
@@ -106,12 +106,12 @@ impl Context {
     /// # Errors
     ///
     /// As [`Context::directory`].
-    pub(crate) fn absolute(&self, path: &camino::Utf8Path) -> Result<Utf8PathBuf, CliError> {
+    pub(crate) fn absolute(&self, path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
         if path.is_absolute() { Ok(path.to_owned()) } else { Ok(self.directory()?.join(path)) }
     }
 
     /// A path as people like to read it: `~` for the home directory.
-    pub(crate) fn short(&self, path: &camino::Utf8Path) -> String {
+    pub(crate) fn short(&self, path: &Utf8Path) -> String {
         match self.env.path(env::HOME.name).and_then(|home| path.strip_prefix(home).ok().map(ToString::to_string)) {
             Some(below) if below.is_empty() => "~".to_owned(),
             Some(below) => format!("~/{below}"),

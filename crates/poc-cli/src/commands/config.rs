@@ -1,7 +1,7 @@
 //! `poc config`: every setting with its source, and the two edits of config.conf that NVFlare
 //! documents.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use poc_core::env;
 use poc_core::settings::{Overrides, Resolved, Settings, Source};
 use poc_launch::runtime;
@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         config_file: settings.config_path,
         changed,
     };
-    context.printer.result(&data, |data| text(data, &|path| context.short(path)))?;
+    context.printer.result(&data, text)?;
     Ok(0)
 }
 
@@ -140,7 +140,7 @@ fn python(context: &Context, settings: &Settings) -> Option<Runtime> {
     }
 }
 
-fn text(data: &Data, short: &dyn Fn(&Utf8Path) -> String) -> String {
+fn text(data: &Data) -> String {
     let mut text = String::new();
     let mut line = |name: &str, setting: Option<&Setting>, extra: &str| {
         text += &match setting {
@@ -158,7 +158,7 @@ fn text(data: &Data, short: &dyn Fn(&Utf8Path) -> String) -> String {
     let version = data.python.as_ref().map(|python| format!(" with NVFlare {}", python.flare_version));
     line("python", data.python.as_ref().map(|python| &python.setting), &version.unwrap_or_default());
     let there = if data.config_file_exists { "" } else { " (not there yet)" };
-    text += &format!("{:<16} {}{there}\n", "config.conf", style::literal(short(&data.config_file)));
+    text += &format!("{:<16} {}{there}\n", "config.conf", style::literal(&data.config_file));
     if !data.changed.is_empty() {
         text += &format!("\n{} config.conf was changed. Run {} again for it to take effect.\n", style::good("✓"), style::literal("`poc prepare`"));
     }
@@ -206,8 +206,7 @@ mod tests {
 
     #[test]
     fn every_setting_with_its_source() {
-        let short = |path: &Utf8Path| path.as_str().replace("/home/mia", "~");
-        let text = text(&sample(vec!["workspace"]), &short);
+        let text = text(&sample(vec!["workspace"]));
         insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
         insta::assert_json_snapshot!(sample(vec![]), @"");
     }

@@ -64,7 +64,7 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
     let mut findings = Vec::new();
     match context.settings() {
         Ok(settings) => {
-            findings.push(Finding::good("config.conf", context.short(&settings.config_path)));
+            findings.push(Finding::good("config.conf", settings.config_path.as_str()));
             findings.push(python(context, &settings));
             findings.extend(workspace(&settings));
         }

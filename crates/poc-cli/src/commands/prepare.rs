@@ -226,20 +226,26 @@ fn read_project(context: &Context, path: &Utf8Path) -> Result<Project, CliError>
     Ok(loaded.project)
 }
 
-/// The Python that the kits will be run by. That none is there is no reason not to make kits; one
-/// that the user named and that does not work is.
+/// The Python that the kits will be run by. That none is there is no reason not to make kits. One that
+/// the settings name and that does not work is a reason, unless the version was given: then nothing
+/// has to be asked of it, and it is only warned about.
 ///
 /// # Errors
 ///
 /// For a Python that the settings name and that cannot be used.
-pub(crate) fn find_runtime(context: &Context, settings: &Settings, want: Option<Line>) -> Result<Option<Runtime>, CliError> {
+fn find_runtime(context: &Context, settings: &Settings, version: Option<&FlareVersion>) -> Result<Option<Runtime>, CliError> {
     let data_dir = runtime::managed::data_dir(&context.env)?;
+    let want = version.and_then(FlareVersion::line);
     match runtime::find(want, settings.python.as_ref(), &context.env, &data_dir) {
         Ok(found) => {
             context.printer.debug(&format!("NVFlare {} of {}", found.flare_version, found.python));
             Ok(Some(found))
         }
         Err(poc_launch::Error::RuntimeMissing { .. }) => Ok(None),
+        Err(error) if version.is_some() => {
+            context.printer.warning(&format!("`poc start` will need another Python: {error}"));
+            Ok(None)
+        }
         Err(error) => Err(error.into()),
     }
 }
@@ -247,11 +253,10 @@ pub(crate) fn find_runtime(context: &Context, settings: &Settings, want: Option<
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let settings = context.settings()?;
     args.project.refuse_unsupported()?;
-    let want = args.project.flare_version.as_ref().and_then(FlareVersion::line);
-    let runtime = find_runtime(context, &settings, want)?;
+    let runtime = find_runtime(context, &settings, args.project.flare_version.as_ref())?;
     let plan = plan(context, &args.project, runtime.as_ref())?;
     let data = prepare(context, &settings, &plan, &args.project, args.force, runtime.is_some())?;
-    context.printer.result(&data, |data| text(data, &|path| context.short(path)))?;
+    context.printer.result(&data, text)?;
     Ok(0)
 }
 
@@ -303,6 +308,8 @@ pub(crate) fn prepare(
     // Read before anything is written: a config.conf that does not parse must stop it.
     let mut config = context.config_file()?;
     let workspace = Workspace::new(&settings.workspace.value);
+    // Before the lock, which would make the directory: a foreign one is not to be touched at all.
+    what_is_there(&workspace)?;
     let mut lock = workspace.lock_create(LOCK_WAIT)?;
     let there = what_is_there(&workspace)?;
     let owns_path = there.as_ref().is_some_and(|there| there.owns_config_path);
@@ -479,7 +486,7 @@ pub(crate) fn headline(data: &Data) -> String {
 }
 
 /// What `prepare` says at its end: what is where, until when, and what to do next.
-fn text(data: &Data, short: &dyn Fn(&Utf8Path) -> String) -> String {
+fn text(data: &Data) -> String {
     let mut text = headline(data) + "\n";
     let mut line = |name: &str, value: String| text += &format!("  {name:<14}{value}\n");
     let admin = match data.ports.admin {
@@ -491,7 +498,7 @@ fn text(data: &Data, short: &dyn Fn(&Utf8Path) -> String) -> String {
     line("admins", words::list(&data.admins));
     line("startup kits", style::literal(&data.prod_dir));
     line("certificates", format!("valid until {}", words::day(&data.certificates_until)));
-    line("config.conf", format!("{} points here now", style::literal(short(&data.config_file))));
+    line("config.conf", format!("{} points here now", style::literal(&data.config_file)));
     if let Some(previous) = &data.previous {
         let files: Vec<&str> = data.foreign_files.iter().map(|file| file.as_str()).collect();
         line("old workspace", format!("kept as {}, because of {}", style::literal(previous), words::list(&files)));

@@ -83,6 +83,10 @@ codes! {
     StopIncomplete = "STOP_INCOMPLETE", FAILED;
     /// The server could not be reached.
     ServerUnreachable = "SERVER_UNREACHABLE", UNREACHED;
+    /// The POC's supervisor could not be reached.
+    SupervisorUnreachable = "SUPERVISOR_UNREACHABLE", UNREACHED;
+    /// The server refused what was asked of it.
+    AdminRefused = "ADMIN_REFUSED", FAILED;
     /// A job ended otherwise than completed.
     JobFailed = "JOB_FAILED", FAILED;
     /// The startup kits could not be made.
@@ -105,7 +109,7 @@ mod tests {
     fn the_contract() {
         let table: String = ErrorCode::ALL
             .iter()
-            .map(|(code, doc)| format!("{:>3} {:<22}{}\n", code.exit_code(), code.as_str(), doc.trim()))
+            .map(|(code, doc)| format!("{:>3} {:<24}{}\n", code.exit_code(), code.as_str(), doc.trim()))
             .collect();
         insta::assert_snapshot!(table, @"");
         let mut names: Vec<_> = ErrorCode::ALL.iter().map(|(code, _)| code.as_str()).collect();
