@@ -226,7 +226,8 @@ fn wanted_text(wanted: Option<Line>) -> String {
 /// What a program said last is most often why it failed.
 fn last_line(tail: &[String]) -> String {
     let line = tail.iter().rev().find(|line| !line.trim().is_empty());
-    line.map(|line| format!(": {}", line.trim())).unwrap_or_default()
+    line.map(|line| format!(": {}", line.trim()))
+        .unwrap_or_default()
 }
 
 fn already_running_text(pid: u32, kit: &Utf8Path, daemon_pid_file: bool) -> String {
@@ -246,7 +247,11 @@ fn names_were(names: &[String]) -> String {
 }
 
 fn pids_text(pids: &[u32]) -> String {
-    let noun = if pids.len() == 1 { "process" } else { "processes" };
+    let noun = if pids.len() == 1 {
+        "process"
+    } else {
+        "processes"
+    };
     let list: Vec<String> = pids.iter().map(ToString::to_string).collect();
     format!("{noun} {}", list.join(", "))
 }
@@ -257,19 +262,31 @@ impl Hint for Error {
             Self::RuntimeMissing { wanted, .. } => {
                 let version = wanted.map(|line| format!(" {line}")).unwrap_or_default();
                 vec![
-                    format!("`poc runtime install{version}` installs it into a virtual environment of its own"),
-                    "or point POC_PYTHON at a Python that has it, or run `poc runtime use PATH`".to_owned(),
+                    format!(
+                        "`poc runtime install{version}` installs it into a virtual environment of its own"
+                    ),
+                    "or point POC_PYTHON at a Python that has it, or run `poc runtime use PATH`"
+                        .to_owned(),
                 ]
             }
-            Self::RuntimeBroken { .. } | Self::RuntimeWithoutFlare { .. } | Self::RuntimeUnsupported { .. } => vec![
-                "point POC_PYTHON (or `poc.python` in config.conf) at another Python, or unset it".to_owned(),
-                "`poc runtime install` installs NVFlare into a virtual environment of its own".to_owned(),
+            Self::RuntimeBroken { .. }
+            | Self::RuntimeWithoutFlare { .. }
+            | Self::RuntimeUnsupported { .. } => vec![
+                "point POC_PYTHON (or `poc.python` in config.conf) at another Python, or unset it"
+                    .to_owned(),
+                "`poc runtime install` installs NVFlare into a virtual environment of its own"
+                    .to_owned(),
             ],
             Self::RuntimeMismatch { kits, runtime, .. } => {
-                let line = runtime.line().map(|line| format!(" for NVFlare {line}")).unwrap_or_default();
+                let line = runtime
+                    .line()
+                    .map(|line| format!(" for NVFlare {line}"))
+                    .unwrap_or_default();
                 vec![
                     format!("`poc prepare --force` makes kits{line}"),
-                    format!("or `poc runtime install {kits}` installs the NVFlare that the kits need"),
+                    format!(
+                        "or `poc runtime install {kits}` installs the NVFlare that the kits need"
+                    ),
                 ]
             }
             Self::NoBasePython { minors, .. } => vec![format!(
@@ -277,12 +294,16 @@ impl Hint for Error {
                 minors.0, minors.1
             )],
             Self::VenvMissing { minor, .. } => {
-                vec![format!("on Debian and Ubuntu: `sudo apt install python3.{minor}-venv`")]
+                vec![format!(
+                    "on Debian and Ubuntu: `sudo apt install python3.{minor}-venv`"
+                )]
             }
             Self::InstallFailed { .. } => {
                 vec!["see that PyPI (or the index that pip is configured for) can be reached, then try again".to_owned()]
             }
-            Self::Version(_) => vec!["name a release such as 2.9.0, or a line such as 2.9".to_owned()],
+            Self::Version(_) => {
+                vec!["name a release such as 2.9.0, or a line such as 2.9".to_owned()]
+            }
             Self::RuntimesBusy { .. } => vec!["wait until it is done, then try again".to_owned()],
             Self::NoSuchRuntime { installed, .. } if installed.is_empty() => {
                 vec!["none is installed; `poc runtime install` installs one".to_owned()]
@@ -291,19 +312,30 @@ impl Hint for Error {
                 let list: Vec<String> = installed.iter().map(ToString::to_string).collect();
                 vec![format!("installed: {}", list.join(", "))]
             }
-            Self::RuntimeInUse { .. } => vec!["stop the POC that uses it with `poc stop`".to_owned()],
+            Self::RuntimeInUse { .. } => {
+                vec!["stop the POC that uses it with `poc stop`".to_owned()]
+            }
             Self::UnknownParticipant { name, known } => {
                 let list = format!("there are: {}", known.join(", "));
                 let nearest = poc_core::nearest(name, known.iter().map(String::as_str));
-                nearest.map(|nearest| format!("did you mean `{nearest}`?")).into_iter().chain([list]).collect()
+                nearest
+                    .map(|nearest| format!("did you mean `{nearest}`?"))
+                    .into_iter()
+                    .chain([list])
+                    .collect()
             }
             Self::AlreadyRunning { name, .. } => vec![format!("`poc stop -p {name}` stops it")],
-            Self::AllRunning { .. } => vec!["`poc status` shows what runs, `poc stop` stops it".to_owned()],
+            Self::AllRunning { .. } => {
+                vec!["`poc status` shows what runs, `poc stop` stops it".to_owned()]
+            }
             Self::PortInUse { .. } => vec![
                 "stop what uses the port".to_owned(),
-                "or `poc prepare --force --ports auto` makes kits for ports that are free".to_owned(),
+                "or `poc prepare --force --ports auto` makes kits for ports that are free"
+                    .to_owned(),
             ],
-            Self::StartFailed { name, .. } => vec![format!("`poc logs {name}` shows all that it said")],
+            Self::StartFailed { name, .. } => {
+                vec![format!("`poc logs {name}` shows all that it said")]
+            }
             Self::StopWon { .. } => vec!["start again when the stop is through".to_owned()],
             Self::SupervisorUnreachable { .. } => {
                 vec!["`poc stop` ends everything, the supervisor included".to_owned()]
@@ -312,11 +344,20 @@ impl Hint for Error {
                 vec![".poc/supervisor.log in the workspace may say more".to_owned()]
             }
             Self::ServerUnreachable { .. } => {
-                vec!["`poc status` shows what runs, `poc logs server` what the server says".to_owned()]
+                vec![
+                    "`poc status` shows what runs, `poc logs server` what the server says"
+                        .to_owned(),
+                ]
             }
-            Self::AdminRefused { refusal, .. } => refusal.hint().into_iter().map(str::to_owned).collect(),
-            Self::AdminTimeout { .. } => vec!["`poc logs server` shows what the server is doing".to_owned()],
-            Self::AdminHelper { .. } => vec!["see that this Python can `import nvflare`".to_owned()],
+            Self::AdminRefused { refusal, .. } => {
+                refusal.hint().into_iter().map(str::to_owned).collect()
+            }
+            Self::AdminTimeout { .. } => {
+                vec!["`poc logs server` shows what the server is doing".to_owned()]
+            }
+            Self::AdminHelper { .. } => {
+                vec!["see that this Python can `import nvflare`".to_owned()]
+            }
             Self::Core(error) => error.hints(),
             Self::Interrupted(_) | Self::Io(_) => Vec::new(),
         }

@@ -45,11 +45,17 @@ impl fmt::Display for Holder {
 ///
 /// [`Error::Io`] where /proc cannot be read.
 pub fn holder(port: u16) -> Result<Option<Holder>, Error> {
-    let Some((address, inode)) = listeners()?.into_iter().find(|(address, _)| address.port() == port) else {
+    let Some((address, inode)) = listeners()?
+        .into_iter()
+        .find(|(address, _)| address.port() == port)
+    else {
         return Ok(None);
     };
     let process = owner(inode);
-    let name = process.as_ref().and_then(|process| process.stat().ok()).map(|stat| stat.comm);
+    let name = process
+        .as_ref()
+        .and_then(|process| process.stat().ok())
+        .map(|stat| stat.comm);
     let pid = process.and_then(|process| u32::try_from(process.pid).ok());
     Ok(Some(Holder { address, pid, name }))
 }
@@ -85,13 +91,24 @@ pub fn free(count: usize) -> Result<Vec<u16>, Error> {
     let seed = RandomState::new().hash_one(std::process::id());
     let ports = choose(count, RANGE, seed, is_free);
     if ports.len() < count {
-        let message = format!("there are no {count} free TCP ports between {} and {}", RANGE.start, RANGE.end);
-        return Err(Error::Io(std::io::Error::new(ErrorKind::AddrNotAvailable, message)));
+        let message = format!(
+            "there are no {count} free TCP ports between {} and {}",
+            RANGE.start, RANGE.end
+        );
+        return Err(Error::Io(std::io::Error::new(
+            ErrorKind::AddrNotAvailable,
+            message,
+        )));
     }
     Ok(ports)
 }
 
-fn choose(count: usize, range: Range<u16>, seed: u64, mut is_free: impl FnMut(u16) -> bool) -> Vec<u16> {
+fn choose(
+    count: usize,
+    range: Range<u16>,
+    seed: u64,
+    mut is_free: impl FnMut(u16) -> bool,
+) -> Vec<u16> {
     let length = u64::from(range.end - range.start);
     let start = u16::try_from(seed % length).unwrap_or(0);
     (range.start + start..range.end)
@@ -106,7 +123,10 @@ fn is_free(port: u16) -> bool {
     let can_listen = |address: IpAddr| match TcpListener::bind((address, port)) {
         Ok(_) => true,
         // No such address family here: nobody can listen there either.
-        Err(error) => matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::AddrNotAvailable),
+        Err(error) => matches!(
+            error.kind(),
+            ErrorKind::Unsupported | ErrorKind::AddrNotAvailable
+        ),
     };
     // One after the other: bound at once, the two would be in each other's way.
     can_listen(Ipv4Addr::UNSPECIFIED.into()) && can_listen(Ipv6Addr::UNSPECIFIED.into())
@@ -126,9 +146,15 @@ fn listeners() -> Result<Vec<(SocketAddr, u64)>, Error> {
 
 /// The process that holds a socket, where this user can see it.
 fn owner(inode: u64) -> Option<procfs::process::Process> {
-    procfs::process::all_processes().ok()?.flatten().find(|process| {
-        process.fd().is_ok_and(|fds| fds.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(i) if i == inode)))
-    })
+    procfs::process::all_processes()
+        .ok()?
+        .flatten()
+        .find(|process| {
+            process.fd().is_ok_and(|fds| {
+                fds.flatten()
+                    .any(|fd| matches!(fd.target, FDTarget::Socket(i) if i == inode))
+            })
+        })
 }
 
 #[cfg(test)]
@@ -146,7 +172,11 @@ mod tests {
         let holder = holder(port).unwrap().unwrap();
         assert_eq!(holder.pid, Some(std::process::id()));
         assert_eq!(holder.address, listener.local_addr().unwrap());
-        assert!(holder.to_string().ends_with(&format!("(PID {})", std::process::id())));
+        assert!(
+            holder
+                .to_string()
+                .ends_with(&format!("(PID {})", std::process::id()))
+        );
         assert!(!is_free(port));
         assert!(of_process(std::process::id()).unwrap().contains(&port));
         drop(listener);
@@ -180,8 +210,10 @@ mod tests {
     #[test]
     fn free_ports_are_different_and_can_be_had_at_once() {
         let ports = free(4).unwrap();
-        let listeners: Vec<_> =
-            ports.iter().map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).unwrap()).collect();
+        let listeners: Vec<_> = ports
+            .iter()
+            .map(|port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, *port)).unwrap())
+            .collect();
         assert_eq!(listeners.len(), 4);
         assert!(ports.iter().all(|port| RANGE.contains(port)));
         assert!(free(1).unwrap().iter().all(|port| !ports.contains(port)));

@@ -34,11 +34,17 @@ impl Refusal {
     pub(crate) fn hint(self) -> Option<&'static str> {
         match self {
             Self::NoSuchJob => Some("`nvflare job list` shows the jobs"),
-            Self::InvalidJob => Some("a job is a directory with meta.json and an app directory for each app in it"),
+            Self::InvalidJob => {
+                Some("a job is a directory with meta.json and an app directory for each app in it")
+            }
             Self::JobRunning => Some("abort the running jobs first, or wait until they are done"),
             Self::ClientsRunning => Some("stop the clients first"),
-            Self::NoClients | Self::NoSuchClient => Some("`poc status` shows which clients have registered"),
-            Self::Denied => Some("use the startup kit of a user who may do that, such as the project admin"),
+            Self::NoClients | Self::NoSuchClient => {
+                Some("`poc status` shows which clients have registered")
+            }
+            Self::Denied => {
+                Some("use the startup kit of a user who may do that, such as the project admin")
+            }
             Self::JobNotRunning | Self::Other => None,
         }
     }
@@ -100,11 +106,16 @@ impl Failure {
     /// From the helper's own report.
     pub(super) fn of_exception(class: &str, message: String, seconds: f64) -> Self {
         match class {
-            "Unreachable" | "NoConnection" | "FLCommunicationError" | "SessionClosed" | "SessionExpired" => {
-                Self::Unreachable { reason: message }
-            }
+            "Unreachable"
+            | "NoConnection"
+            | "FLCommunicationError"
+            | "SessionClosed"
+            | "SessionExpired" => Self::Unreachable { reason: message },
             "OutOfTime" | "TimeoutError" => Self::TimedOut { seconds },
-            _ => Self::Refused { refusal: Refusal::of_exception(class), message },
+            _ => Self::Refused {
+                refusal: Refusal::of_exception(class),
+                message,
+            },
         }
     }
 
@@ -113,10 +124,22 @@ impl Failure {
         let operation = op.words();
         match self {
             Self::Unreachable { reason } => Error::ServerUnreachable { reason },
-            Self::Refused { refusal, message } => Error::AdminRefused { operation, refusal, message },
+            Self::Refused { refusal, message } => Error::AdminRefused {
+                operation,
+                refusal,
+                message,
+            },
             Self::TimedOut { seconds } => Error::AdminTimeout { operation, seconds },
-            Self::Helper { python, what, tail } => Error::AdminHelper { python: python.into(), what, tail },
-            Self::Other { message } => Error::AdminRefused { operation, refusal: Refusal::Other, message },
+            Self::Helper { python, what, tail } => Error::AdminHelper {
+                python: python.into(),
+                what,
+                tail,
+            },
+            Self::Other { message } => Error::AdminRefused {
+                operation,
+                refusal: Refusal::Other,
+                message,
+            },
         }
     }
 }
@@ -124,15 +147,24 @@ impl Failure {
 impl From<&Error> for Failure {
     fn from(error: &Error) -> Self {
         match error {
-            Error::ServerUnreachable { reason } => Self::Unreachable { reason: reason.clone() },
-            Error::AdminRefused { refusal, message, .. } => {
-                Self::Refused { refusal: *refusal, message: message.clone() }
-            }
+            Error::ServerUnreachable { reason } => Self::Unreachable {
+                reason: reason.clone(),
+            },
+            Error::AdminRefused {
+                refusal, message, ..
+            } => Self::Refused {
+                refusal: *refusal,
+                message: message.clone(),
+            },
             Error::AdminTimeout { seconds, .. } => Self::TimedOut { seconds: *seconds },
-            Error::AdminHelper { python, what, tail } => {
-                Self::Helper { python: python.to_string(), what: what.clone(), tail: tail.clone() }
-            }
-            other => Self::Other { message: other.to_string() },
+            Error::AdminHelper { python, what, tail } => Self::Helper {
+                python: python.to_string(),
+                what: what.clone(),
+                tail: tail.clone(),
+            },
+            other => Self::Other {
+                message: other.to_string(),
+            },
         }
     }
 }
@@ -144,7 +176,10 @@ mod tests {
     #[test]
     fn exceptions_become_what_the_caller_can_act_on() {
         let of = |class: &str| Failure::of_exception(class, "m".into(), 2.0);
-        assert_eq!(of("NoConnection"), Failure::Unreachable { reason: "m".into() });
+        assert_eq!(
+            of("NoConnection"),
+            Failure::Unreachable { reason: "m".into() }
+        );
         assert_eq!(of("OutOfTime"), Failure::TimedOut { seconds: 2.0 });
         for (class, refusal) in [
             ("JobNotFound", Refusal::NoSuchJob),
@@ -153,7 +188,13 @@ mod tests {
             ("AuthorizationError", Refusal::Denied),
             ("KeyError", Refusal::Other),
         ] {
-            assert_eq!(of(class), Failure::Refused { refusal, message: "m".into() });
+            assert_eq!(
+                of(class),
+                Failure::Refused {
+                    refusal,
+                    message: "m".into()
+                }
+            );
         }
     }
 
@@ -161,9 +202,16 @@ mod tests {
     fn a_failure_survives_the_way_through_another_process() {
         for failure in [
             Failure::Unreachable { reason: "r".into() },
-            Failure::Refused { refusal: Refusal::JobRunning, message: "m".into() },
+            Failure::Refused {
+                refusal: Refusal::JobRunning,
+                message: "m".into(),
+            },
             Failure::TimedOut { seconds: 1.5 },
-            Failure::Helper { python: "/p".into(), what: "died".into(), tail: vec!["x".into()] },
+            Failure::Helper {
+                python: "/p".into(),
+                what: "died".into(),
+                tail: vec!["x".into()],
+            },
         ] {
             let json = serde_json::to_string(&failure).unwrap();
             let read: Failure = serde_json::from_str(&json).unwrap();

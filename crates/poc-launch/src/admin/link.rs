@@ -81,9 +81,17 @@ enum Line {
         #[serde(rename = "hello")]
         _versions: Value,
     },
-    Fatal { fatal: Exception },
-    Done { id: u64, ok: Value },
-    Failed { id: u64, error: Exception },
+    Fatal {
+        fatal: Exception,
+    },
+    Done {
+        id: u64,
+        ok: Value,
+    },
+    Failed {
+        id: u64,
+        error: Exception,
+    },
 }
 
 #[derive(Deserialize)]
@@ -161,7 +169,8 @@ impl Link {
                 overdue: None,
             })
         };
-        let failed = |error: io::Error| self.failure(format!("cannot be started: {error}"), Vec::new());
+        let failed =
+            |error: io::Error| self.failure(format!("cannot be started: {error}"), Vec::new());
         let mut helper = start().map_err(failed)?;
         // Where this fails the helper has died; the first call finds out why.
         let _ = helper.write(&PROGRAM);
@@ -169,7 +178,11 @@ impl Link {
     }
 
     fn failure(&self, what: String, tail: Vec<String>) -> Error {
-        Error::AdminHelper { python: self.python.clone(), what, tail }
+        Error::AdminHelper {
+            python: self.python.clone(),
+            what,
+            tail,
+        }
     }
 
     /// A helper that can take a request: the one that is there, or a new one.
@@ -206,7 +219,10 @@ impl AdminOps for Link {
                 Heard::Line(line) => helper.note(&line),
                 Heard::Nothing => {
                     self.helper = Some(helper);
-                    return Err(Failure::TimedOut { seconds: limit.as_secs_f64() }.into_error(op));
+                    return Err(Failure::TimedOut {
+                        seconds: limit.as_secs_f64(),
+                    }
+                    .into_error(op));
                 }
                 Heard::TheEnd => {
                     let (status, tail) = helper.post_mortem();
@@ -216,9 +232,15 @@ impl AdminOps for Link {
         }
         helper.last_id += 1;
         let id = helper.last_id;
-        let left = deadline.saturating_duration_since(Instant::now()).as_secs_f64();
+        let left = deadline
+            .saturating_duration_since(Instant::now())
+            .as_secs_f64();
         // Where writing fails the helper has died, and reading says so.
-        let _ = helper.write(&Request { id, limit: left, op });
+        let _ = helper.write(&Request {
+            id,
+            limit: left,
+            op,
+        });
         loop {
             match helper.hear(deadline + ALLOWANCE)? {
                 Heard::Line(Line::Done { id: of, ok }) if of == id => {
@@ -227,14 +249,18 @@ impl AdminOps for Link {
                 }
                 Heard::Line(Line::Failed { id: of, error }) if of == id => {
                     self.helper = Some(helper);
-                    let failure = Failure::of_exception(&error.kind, error.message, limit.as_secs_f64());
+                    let failure =
+                        Failure::of_exception(&error.kind, error.message, limit.as_secs_f64());
                     return Err(failure.into_error(op));
                 }
                 Heard::Line(line) => helper.note(&line),
                 Heard::Nothing => {
                     helper.overdue = Some(id);
                     self.helper = Some(helper);
-                    return Err(Failure::TimedOut { seconds: limit.as_secs_f64() }.into_error(op));
+                    return Err(Failure::TimedOut {
+                        seconds: limit.as_secs_f64(),
+                    }
+                    .into_error(op));
                 }
                 Heard::TheEnd => {
                     let (status, tail) = helper.post_mortem();
@@ -249,7 +275,9 @@ impl Helper {
     fn write(&mut self, message: &impl Serialize) -> io::Result<()> {
         let mut line = serde_json::to_vec(message)?;
         line.push(b'\n');
-        self.requests.as_mut().map_or(Ok(()), |requests| requests.write_all(&line))
+        self.requests
+            .as_mut()
+            .map_or(Ok(()), |requests| requests.write_all(&line))
     }
 
     /// The next line, waiting for it until the deadline. Lines that are none of the protocol are
@@ -280,7 +308,9 @@ impl Helper {
     fn note(&mut self, line: &Line) {
         match line {
             Line::Hello { .. } => self.said_hello = true,
-            Line::Done { id, .. } | Line::Failed { id, .. } if self.overdue == Some(*id) => self.overdue = None,
+            Line::Done { id, .. } | Line::Failed { id, .. } if self.overdue == Some(*id) => {
+                self.overdue = None;
+            }
             _ => {}
         }
     }
@@ -288,17 +318,26 @@ impl Helper {
     /// Why it ended, once it has.
     fn post_mortem(mut self) -> (String, Vec<String>) {
         self.end();
-        let status = self.child.wait().map_or_else(|error| error.to_string(), |status| status.to_string());
+        let status = self
+            .child
+            .wait()
+            .map_or_else(|error| error.to_string(), |status| status.to_string());
         // The file has no name any more, but this path leads to it.
         let path = Utf8PathBuf::from(format!("/proc/self/fd/{}", self.printed.as_raw_fd()));
         let tail = logs::tail(&path, TAIL).unwrap_or_default();
-        (status, tail.iter().map(|line| logs::redact(line).into_owned()).collect())
+        (
+            status,
+            tail.iter()
+                .map(|line| logs::redact(line).into_owned())
+                .collect(),
+        )
     }
 
     fn end(&mut self) {
         // It ends with its input. A FLARE session must not keep it, so it gets no long time to.
         self.requests = None;
-        let handle = Identity::of(self.child.id()).and_then(|identity| Handle::open(&identity).ok().flatten());
+        let handle = Identity::of(self.child.id())
+            .and_then(|identity| Handle::open(&identity).ok().flatten());
         if !handle.is_none_or(|handle| handle.wait(Instant::now() + LONGEST_END).unwrap_or(false)) {
             let _ = self.child.kill();
         }
@@ -333,7 +372,9 @@ mod tests {
 
     impl Fake {
         fn new(script: &str) -> Self {
-            let fake = Self { dir: tempfile::tempdir().unwrap() };
+            let fake = Self {
+                dir: tempfile::tempdir().unwrap(),
+            };
             fs_err::create_dir_all(fake.path("kit/startup")).unwrap();
             let python = fake.path("python");
             fs_err::write(&python, format!("#!/bin/sh\nread program\n{script}\n")).unwrap();
@@ -346,7 +387,12 @@ mod tests {
         }
 
         fn link(&self) -> Result<Link, Error> {
-            Link::start(&self.path("python"), &self.path("kit"), "admin@nvidia.com", [])
+            Link::start(
+                &self.path("python"),
+                &self.path("kit"),
+                "admin@nvidia.com",
+                [],
+            )
         }
     }
 
@@ -366,7 +412,11 @@ mod tests {
 
     #[test]
     fn a_python_that_crashes_shows_what_it_printed() {
-        let error = Fake::new("echo 'no module named nvflare' >&2; exit 3").link().unwrap().jobs(LIMIT).unwrap_err();
+        let error = Fake::new("echo 'no module named nvflare' >&2; exit 3")
+            .link()
+            .unwrap()
+            .jobs(LIMIT)
+            .unwrap_err();
         assert_eq!(tail_of(&error), ["no module named nvflare"]);
         assert!(error.to_string().contains("exit status: 3"), "{error}");
     }
@@ -376,7 +426,12 @@ mod tests {
         let fatal = r#"echo '{"fatal":{"kind":"ImportError","message":"No module named grpc","traceback":["a","b"]}}'"#;
         let error = Fake::new(fatal).link().unwrap().jobs(LIMIT).unwrap_err();
         assert_eq!(tail_of(&error), ["a", "b"]);
-        assert!(error.to_string().contains("ImportError: No module named grpc"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("ImportError: No module named grpc"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -434,10 +489,18 @@ mod tests {
              echo '{\"id\":1,\"error\":{\"kind\":\"X\",\"message\":\"late\"}}'; read two; echo '{\"id\":2,\"ok\":[]}'; read end",
         );
         let fifo = fake.path("python.fifo");
-        rustix::fs::mkfifoat(rustix::fs::CWD, fifo.as_std_path(), rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            fifo.as_std_path(),
+            rustix::fs::Mode::from_raw_mode(0o600),
+        )
+        .unwrap();
         let mut link = fake.link().unwrap();
         let helper = link.helper();
-        assert!(matches!(link.jobs(Duration::from_millis(100)), Err(Error::AdminTimeout { .. })));
+        assert!(matches!(
+            link.jobs(Duration::from_millis(100)),
+            Err(Error::AdminTimeout { .. })
+        ));
         fs_err::write(&fifo, "go\n").unwrap();
         let deadline = Instant::now() + LIMIT;
         let there = link.helper.as_ref().unwrap();

@@ -129,7 +129,12 @@ pub trait AdminOps {
     ///
     /// See [`AdminOps`].
     fn submit(&mut self, directory: &Utf8Path, limit: Duration) -> Result<String, Error> {
-        self.ask(&Op::Submit { directory: directory.to_owned() }, limit)
+        self.ask(
+            &Op::Submit {
+                directory: directory.to_owned(),
+            },
+            limit,
+        )
     }
 
     /// Aborts a job; returns once the server has acknowledged it, and the job ends a little later.
@@ -138,7 +143,8 @@ pub trait AdminOps {
     ///
     /// See [`AdminOps`].
     fn abort(&mut self, id: &str, limit: Duration) -> Result<(), Error> {
-        self.call(&Op::Abort { job: id.to_owned() }, limit).map(drop)
+        self.call(&Op::Abort { job: id.to_owned() }, limit)
+            .map(drop)
     }
 
     /// Downloads a job's result to `into`, a path that does not exist yet, and returns where it is.
@@ -146,8 +152,19 @@ pub trait AdminOps {
     /// # Errors
     ///
     /// See [`AdminOps`].
-    fn download(&mut self, id: &str, into: Option<&Utf8Path>, limit: Duration) -> Result<Utf8PathBuf, Error> {
-        self.ask(&Op::Download { job: id.to_owned(), into: into.map(Utf8Path::to_owned) }, limit)
+    fn download(
+        &mut self,
+        id: &str,
+        into: Option<&Utf8Path>,
+        limit: Duration,
+    ) -> Result<Utf8PathBuf, Error> {
+        self.ask(
+            &Op::Download {
+                job: id.to_owned(),
+                into: into.map(Utf8Path::to_owned),
+            },
+            limit,
+        )
     }
 
     /// Shuts down the server and all clients.
@@ -156,7 +173,14 @@ pub trait AdminOps {
     ///
     /// See [`AdminOps`].
     fn shutdown(&mut self, limit: Duration) -> Result<(), Error> {
-        self.call(&Op::Shutdown { target: Target::All, clients: Vec::new() }, limit).map(drop)
+        self.call(
+            &Op::Shutdown {
+                target: Target::All,
+                clients: Vec::new(),
+            },
+            limit,
+        )
+        .map(drop)
     }
 
     /// Shuts down one client, so that the server no longer counts on it.
@@ -165,7 +189,14 @@ pub trait AdminOps {
     ///
     /// See [`AdminOps`].
     fn shutdown_client(&mut self, name: &str, limit: Duration) -> Result<(), Error> {
-        self.call(&Op::Shutdown { target: Target::Client, clients: vec![name.to_owned()] }, limit).map(drop)
+        self.call(
+            &Op::Shutdown {
+                target: Target::Client,
+                clients: vec![name.to_owned()],
+            },
+            limit,
+        )
+        .map(drop)
     }
 
     /// Waits until a job has come to an end, good or bad. `seen` is told of every state in between.
@@ -190,7 +221,10 @@ pub trait AdminOps {
                 return Ok(job);
             }
             if Instant::now() >= deadline {
-                return Err(Error::AdminTimeout { operation: "waiting for the job", seconds: limit.as_secs_f64() });
+                return Err(Error::AdminTimeout {
+                    operation: "waiting for the job",
+                    seconds: limit.as_secs_f64(),
+                });
             }
             std::thread::sleep(POLL);
         }
@@ -225,10 +259,19 @@ mod tests {
         let ops = [
             Op::SystemInfo {},
             Op::Job { job: "1".into() },
-            Op::Download { job: "1".into(), into: None },
-            Op::Shutdown { target: Target::Client, clients: vec!["site-1".into()] },
+            Op::Download {
+                job: "1".into(),
+                into: None,
+            },
+            Op::Shutdown {
+                target: Target::Client,
+                clients: vec!["site-1".into()],
+            },
         ];
-        let lines: Vec<String> = ops.iter().map(|op| serde_json::to_string(op).unwrap()).collect();
+        let lines: Vec<String> = ops
+            .iter()
+            .map(|op| serde_json::to_string(op).unwrap())
+            .collect();
         insta::assert_snapshot!(lines.join("\n"), @r#"
         {"op":"system_info"}
         {"op":"job","job":"1"}
@@ -249,7 +292,9 @@ mod tests {
         ]);
         let mut seen = Vec::new();
         let job = admin
-            .wait_for_job("1", 60 * SECOND, &Cancel::new(), &mut |job| seen.push(job.status.to_string()))
+            .wait_for_job("1", 60 * SECOND, &Cancel::new(), &mut |job| {
+                seen.push(job.status.to_string());
+            })
             .unwrap();
         assert!(job.status.is_completed());
         assert_eq!(seen, ["SUBMITTED", "RUNNING", "FINISHED:COMPLETED"]);
@@ -258,7 +303,8 @@ mod tests {
     #[test]
     fn waiting_ends_at_the_limit_and_when_cancelled() {
         let running = r#"{"job_id":"1","status":"RUNNING"}"#;
-        let error = Scripted(vec![running]).wait_for_job("1", Duration::ZERO, &Cancel::new(), &mut |_| {});
+        let error =
+            Scripted(vec![running]).wait_for_job("1", Duration::ZERO, &Cancel::new(), &mut |_| {});
         assert!(matches!(error, Err(Error::AdminTimeout { .. })));
         let cancel = Cancel::new();
         cancel.cancel();

@@ -56,7 +56,11 @@ impl Follower {
 
     /// Follows a file from its beginning.
     pub fn at_start(path: impl Into<Utf8PathBuf>) -> Self {
-        Self { path: path.into(), file: None, unfinished: Vec::new() }
+        Self {
+            path: path.into(),
+            file: None,
+            unfinished: Vec::new(),
+        }
     }
 
     /// The file that is followed.
@@ -98,9 +102,19 @@ impl Follower {
     pub fn lines(&mut self) -> Result<Vec<String>, Error> {
         let mut bytes = std::mem::take(&mut self.unfinished);
         bytes.extend(self.read()?);
-        let complete = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        self.unfinished = bytes.split_off(if bytes.len() - complete > LONGEST_LINE { bytes.len() } else { complete });
-        Ok(String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect())
+        let complete = bytes
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |end| end + 1);
+        self.unfinished = bytes.split_off(if bytes.len() - complete > LONGEST_LINE {
+            bytes.len()
+        } else {
+            complete
+        });
+        Ok(String::from_utf8_lossy(&bytes)
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The last line, where it was not finished: for the end of following.
@@ -113,7 +127,11 @@ impl Follower {
         match File::open(&self.path) {
             Ok(file) => {
                 let which = which(&file.metadata()?);
-                Ok(Some(Open { file, offset: 0, which }))
+                Ok(Some(Open {
+                    file,
+                    offset: 0,
+                    which,
+                }))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -150,12 +168,19 @@ impl Watch {
     /// Watches the directories that the files lie in: so files that appear are noticed as well as
     /// files that grow. Where the system has no watches left, [`Watch::wait`] returns regularly.
     pub fn new<'a>(files: impl IntoIterator<Item = &'a Utf8Path>) -> Self {
-        let mut directories: Vec<Utf8PathBuf> =
-            files.into_iter().filter_map(Utf8Path::parent).map(Utf8Path::to_owned).collect();
+        let mut directories: Vec<Utf8PathBuf> = files
+            .into_iter()
+            .filter_map(Utf8Path::parent)
+            .map(Utf8Path::to_owned)
+            .collect();
         directories.sort();
         directories.dedup();
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
-        let mut watch = Self { inotify, directories, complete: false };
+        let mut watch = Self {
+            inotify,
+            directories,
+            complete: false,
+        };
         watch.add();
         watch
     }
@@ -171,7 +196,11 @@ impl Watch {
             self.add();
         }
         let soon = (Instant::now() + AT_LEAST_EVERY).min(deadline);
-        let mut fds: Vec<PollFd<'_>> = self.inotify.iter().map(|fd| PollFd::new(fd, PollFlags::IN)).collect();
+        let mut fds: Vec<PollFd<'_>> = self
+            .inotify
+            .iter()
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .collect();
         let changed = poll_until(&mut fds, soon)?;
         if changed {
             self.drain()?;
@@ -184,7 +213,10 @@ impl Watch {
         let flags = WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::MOVED_TO;
         self.complete = self.inotify.as_ref().is_some_and(|inotify| {
             // Adding one a second time changes nothing.
-            let added = self.directories.iter().map(|path| inotify::add_watch(inotify, path.as_std_path(), flags));
+            let added = self
+                .directories
+                .iter()
+                .map(|path| inotify::add_watch(inotify, path.as_std_path(), flags));
             added.flatten().count() == self.directories.len()
         });
     }
@@ -219,12 +251,18 @@ mod tests {
     impl Log {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let path = Utf8Path::from_path(dir.path()).unwrap().join("poc_console.log");
+            let path = Utf8Path::from_path(dir.path())
+                .unwrap()
+                .join("poc_console.log");
             Self { _dir: dir, path }
         }
 
         fn append(&self, text: &str) {
-            let mut file = std::fs::File::options().append(true).create(true).open(&self.path).unwrap();
+            let mut file = std::fs::File::options()
+                .append(true)
+                .create(true)
+                .open(&self.path)
+                .unwrap();
             file.write_all(text.as_bytes()).unwrap();
         }
     }
@@ -312,7 +350,11 @@ mod tests {
         assert!(!watch.complete);
         fs_err::create_dir(file.parent().unwrap()).unwrap();
         // Nothing tells of the directory; the regular return does.
-        assert!(watch.wait(Instant::now() + Duration::from_secs(60)).unwrap());
+        assert!(
+            watch
+                .wait(Instant::now() + Duration::from_secs(60))
+                .unwrap()
+        );
         assert!(watch.complete);
     }
 }

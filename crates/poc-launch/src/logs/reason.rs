@@ -30,16 +30,27 @@ pub fn reason(log: &Utf8Path, lines: usize) -> Result<Reason, Error> {
 /// The same, of lines that are there already, the last `lines` of them kept.
 pub fn reason_in<S: AsRef<str>>(log: &[S], lines: usize) -> Reason {
     let log: Vec<&str> = log.iter().map(AsRef::as_ref).collect();
-    let cause = exception(&log).or_else(|| error_line(&log)).map(|line| redact(line.trim()).into_owned());
+    let cause = exception(&log)
+        .or_else(|| error_line(&log))
+        .map(|line| redact(line.trim()).into_owned());
     let kept = &log[log.len().saturating_sub(lines)..];
-    Reason { cause, tail: kept.iter().map(|line| redact(line).into_owned()).collect() }
+    Reason {
+        cause,
+        tail: kept.iter().map(|line| redact(line).into_owned()).collect(),
+    }
 }
 
 /// The line that ends the last traceback: `ValueError: …`. It is the first line after the header that
 /// is not indented.
 fn exception<'a>(log: &[&'a str]) -> Option<&'a str> {
-    let header = log.iter().rposition(|line| line.trim_end().ends_with("Traceback (most recent call last):"))?;
-    log[header + 1..].iter().copied().find(|line| !line.is_empty() && !line.starts_with(char::is_whitespace))
+    let header = log.iter().rposition(|line| {
+        line.trim_end()
+            .ends_with("Traceback (most recent call last):")
+    })?;
+    log[header + 1..]
+        .iter()
+        .copied()
+        .find(|line| !line.is_empty() && !line.starts_with(char::is_whitespace))
 }
 
 /// The last line of level ERROR or CRITICAL, or one that a program begins with such a word.
@@ -48,7 +59,8 @@ fn error_line<'a>(log: &[&'a str]) -> Option<&'a str> {
     let starts = ["Error", "ERROR", "error:", "Fatal ", "fatal:"];
     log.iter().rev().copied().find(|line| {
         let plain = line.trim_start();
-        marks.iter().any(|mark| line.contains(mark)) || starts.iter().any(|start| plain.starts_with(start))
+        marks.iter().any(|mark| line.contains(mark))
+            || starts.iter().any(|start| plain.starts_with(start))
     })
 }
 
@@ -75,7 +87,10 @@ RuntimeError: port 8002 is taken, token=0b2cbb96-8d5b-4ba9-a0a6-b2f8f9e3c1d7
 server exited";
         let lines: Vec<&str> = log.lines().collect();
         let reason = reason_in(&lines, 2);
-        assert_eq!(reason.cause.as_deref(), Some("RuntimeError: port 8002 is taken, token=<redacted>"));
+        assert_eq!(
+            reason.cause.as_deref(),
+            Some("RuntimeError: port 8002 is taken, token=<redacted>")
+        );
         assert_eq!(reason.tail.len(), 2);
         assert_eq!(reason.tail[1], "server exited");
     }
@@ -84,7 +99,10 @@ server exited";
     fn an_error_line_where_there_is_no_traceback() {
         for (log, cause) in [
             ("x - ERROR - bad\nx - INFO - fine", Some("x - ERROR - bad")),
-            ("Error while finding module specification for 'nvflare.x'", Some("Error while finding module specification for 'nvflare.x'")),
+            (
+                "Error while finding module specification for 'nvflare.x'",
+                Some("Error while finding module specification for 'nvflare.x'"),
+            ),
             ("all is well", None),
             ("", None),
         ] {
@@ -96,7 +114,13 @@ server exited";
     #[test]
     fn a_traceback_that_is_cut_off_explains_nothing() {
         let lines = ["Traceback (most recent call last):", "  File \"a.py\""];
-        assert_eq!(reason_in(&lines, 9), Reason { cause: None, tail: lines.map(str::to_owned).into() });
+        assert_eq!(
+            reason_in(&lines, 9),
+            Reason {
+                cause: None,
+                tail: lines.map(str::to_owned).into()
+            }
+        );
     }
 
     proptest! {

@@ -43,7 +43,8 @@ fn find_word(line: &str, from: usize) -> Option<usize> {
     (from..bytes.len().saturating_sub(WORD.len() - 1))
         .find(|&at| {
             let end = at + WORD.len();
-            bytes[at..end].eq_ignore_ascii_case(WORD) && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
+            bytes[at..end].eq_ignore_ascii_case(WORD)
+                && !bytes.get(end).is_some_and(u8::is_ascii_alphanumeric)
         })
         .map(|at| at + WORD.len())
 }
@@ -52,11 +53,15 @@ fn find_word(line: &str, from: usize) -> Option<usize> {
 fn value(line: &str, after: usize) -> Option<(usize, usize)> {
     let rest = &line[after..];
     let start = rest.find(|c: char| !matches!(c, ':' | '=' | ' ' | '"' | '\'' | '(' | '['))?;
-    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '+' | '=');
-    let length = rest[start..].find(|c| !is_part(c)).unwrap_or(rest.len() - start);
+    let is_part =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '+' | '=');
+    let length = rest[start..]
+        .find(|c| !is_part(c))
+        .unwrap_or(rest.len() - start);
     let word = rest[start..start + length].trim_end_matches(['.', ':']);
     // What follows at once, as in `token_verifier`, or has no digit, is prose.
-    let is_secret = start > 0 && word.len() >= SHORTEST && word.bytes().any(|byte| byte.is_ascii_digit());
+    let is_secret =
+        start > 0 && word.len() >= SHORTEST && word.bytes().any(|byte| byte.is_ascii_digit());
     is_secret.then_some((after + start, after + start + word.len()))
 }
 
@@ -81,7 +86,10 @@ mod tests {
             "Client site-1 disabled. Removed active token=[\"#\"]",
             "TOKEN = #",
         ] {
-            assert_eq!(redact(&form.replace('#', UUID)), form.replace('#', REDACTED));
+            assert_eq!(
+                redact(&form.replace('#', UUID)),
+                form.replace('#', REDACTED)
+            );
         }
     }
 

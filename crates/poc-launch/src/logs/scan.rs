@@ -67,11 +67,15 @@ impl Scanner {
 
 fn read(line: &str) -> Option<Sighting> {
     // The message follows the last part of `time - logger - level - ` (or, in colour, an escape).
-    let message = line.rsplit_once(" - ").map_or(line, |(_, message)| message).trim();
+    let message = line
+        .rsplit_once(" - ")
+        .map_or(line, |(_, message)| message)
+        .trim();
     let message = message.strip_suffix("\u{1b}[0m").unwrap_or(message);
     if message == "Server started" {
         Some(Sighting::ServerStarted)
-    } else if message == "Admin Server is started" || message.starts_with("Starting Admin Server ") {
+    } else if message == "Admin Server is started" || message.starts_with("Starting Admin Server ")
+    {
         Some(Sighting::AdminStarted)
     } else if message.ends_with("Turning to hot.") {
         Some(Sighting::ServerHot)
@@ -79,10 +83,14 @@ fn read(line: &str) -> Option<Sighting> {
         Some(Sighting::GoodBye)
     } else if let Some(rest) = message.strip_prefix("Successfully registered client:") {
         let (client, _) = rest.split_once(" for project ")?;
-        Some(Sighting::Registered { client: client.to_owned() })
+        Some(Sighting::Registered {
+            client: client.to_owned(),
+        })
     } else if let Some(rest) = message.strip_prefix("Client: New client ") {
         let (client, _) = rest.split_once('@')?;
-        Some(Sighting::Joined { client: client.to_owned() })
+        Some(Sighting::Joined {
+            client: client.to_owned(),
+        })
     } else {
         None
     }
@@ -113,17 +121,28 @@ new pid 3590
     #[test]
     fn the_lines_of_every_version() {
         let client = |name: &str| name.to_owned();
-        assert_eq!(Scanner::default().feed(LOG.as_bytes()), [
-            Sighting::AdminStarted,
-            Sighting::ServerStarted,
-            Sighting::Joined { client: client("site-1") },
-            Sighting::Registered { client: client("site-1") },
-            Sighting::GoodBye,
-            Sighting::AdminStarted,
-            Sighting::ServerHot,
-            Sighting::Joined { client: client("a-b_c") },
-            Sighting::Registered { client: client("a-b_c") },
-        ]);
+        assert_eq!(
+            Scanner::default().feed(LOG.as_bytes()),
+            [
+                Sighting::AdminStarted,
+                Sighting::ServerStarted,
+                Sighting::Joined {
+                    client: client("site-1")
+                },
+                Sighting::Registered {
+                    client: client("site-1")
+                },
+                Sighting::GoodBye,
+                Sighting::AdminStarted,
+                Sighting::ServerHot,
+                Sighting::Joined {
+                    client: client("a-b_c")
+                },
+                Sighting::Registered {
+                    client: client("a-b_c")
+                },
+            ]
+        );
     }
 
     #[test]
@@ -133,7 +152,10 @@ new pid 3590
             assert!(scanner.feed(&[b'x'; 4096]).is_empty());
         }
         assert!(scanner.line.len() <= LONGEST_LINE);
-        assert_eq!(scanner.feed(b"\nServer started\n"), [Sighting::ServerStarted]);
+        assert_eq!(
+            scanner.feed(b"\nServer started\n"),
+            [Sighting::ServerStarted]
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use camino::Utf8Path;
 
 use crate::Error;
 
-/// How much is read at a time.
-const BLOCK: u64 = 64 * 1024;
+/// How much is read at first, then four times as much, and so on.
+const LEAST: u64 = 64 * 1024;
 /// How much is read at most, however long the lines are.
 const MOST: u64 = 16 * 1024 * 1024;
 
@@ -26,21 +26,22 @@ pub fn tail(path: &Utf8Path, lines: usize) -> Result<Vec<String>, Error> {
         Err(error) => return Err(error.into()),
     };
     let end = file.seek(SeekFrom::End(0))?;
-    let mut bytes = Vec::new();
-    let mut start = end;
-    while start > 0 && end - start < MOST && line_starts(&bytes) <= lines {
-        let block = start.min(BLOCK);
-        start -= block;
-        file.seek(SeekFrom::Start(start))?;
-        let mut piece = Vec::new();
-        // A file that is cut off meanwhile gives less than it had.
-        (&mut file).take(block).read_to_end(&mut piece)?;
-        piece.append(&mut bytes);
-        bytes = piece;
-    }
+    let mut size = LEAST;
+    let bytes = loop {
+        file.seek(SeekFrom::Start(end.saturating_sub(size)))?;
+        let mut bytes = Vec::new();
+        (&mut file).take(size).read_to_end(&mut bytes)?;
+        if size >= end.min(MOST) || line_starts(&bytes) > lines {
+            break bytes;
+        }
+        size *= 4;
+    };
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();
-    Ok(all[all.len().saturating_sub(lines)..].iter().map(|line| (*line).to_owned()).collect())
+    Ok(all[all.len().saturating_sub(lines)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect())
 }
 
 /// How many lines begin after the first byte: with one more than asked for, none is cut.
@@ -68,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_longer_than_a_block_are_whole() {
+    fn lines_longer_than_the_first_piece_are_whole() {
         let long = "x".repeat(200_000);
         let content = format!("first\n{long}\nlast");
         with_file(content.as_bytes(), |path| {

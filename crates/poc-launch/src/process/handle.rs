@@ -36,7 +36,10 @@ impl Handle {
         };
         // Compared once the descriptor is there: the ID may have changed hands just before, and
         // cannot mean another process behind the descriptor's back any more.
-        Ok(identity.is_alive().then(|| Self { identity: identity.clone(), pidfd }))
+        Ok(identity.is_alive().then(|| Self {
+            identity: identity.clone(),
+            pidfd,
+        }))
     }
 
     /// Which process it is.
@@ -84,7 +87,10 @@ impl AsFd for Handle {
 pub fn wait_all(handles: &[&Handle], deadline: Instant) -> Result<Vec<usize>, Error> {
     let mut alive: Vec<usize> = (0..handles.len()).collect();
     while !alive.is_empty() {
-        let mut fds: Vec<PollFd<'_>> = alive.iter().map(|&i| PollFd::new(handles[i], PollFlags::IN)).collect();
+        let mut fds: Vec<PollFd<'_>> = alive
+            .iter()
+            .map(|&i| PollFd::new(handles[i], PollFlags::IN))
+            .collect();
         let ready = poll_until(&mut fds, deadline)?;
         let ended: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         let mut ended = ended.into_iter();
@@ -114,7 +120,10 @@ pub(crate) fn poll_until(fds: &mut [PollFd<'_>], deadline: Instant) -> Result<bo
 
 fn failed(what: &str, pid: u32, errno: Errno) -> Error {
     let cause = io::Error::from(errno);
-    Error::Io(io::Error::new(cause.kind(), format!("cannot {what} process {pid}: {cause}")))
+    Error::Io(io::Error::new(
+        cause.kind(),
+        format!("cannot {what} process {pid}: {cause}"),
+    ))
 }
 
 #[cfg(test)]
@@ -135,7 +144,9 @@ mod tests {
     #[test]
     fn a_signal_ends_it_and_a_second_one_finds_nobody() {
         let mut child = sleeper();
-        let handle = Handle::open(&Identity::of(child.id()).unwrap()).unwrap().unwrap();
+        let handle = Handle::open(&Identity::of(child.id()).unwrap())
+            .unwrap()
+            .unwrap();
         assert!(!handle.wait(Instant::now()).unwrap());
         assert!(handle.send(Signal::TERM).unwrap());
         assert!(handle.wait(in_seconds(10)).unwrap());
@@ -147,7 +158,10 @@ mod tests {
     fn another_process_with_the_same_id_is_not_taken_hold_of() {
         let mut child = sleeper();
         let real = Identity::of(child.id()).unwrap();
-        let before = Identity { start_time: real.start_time.wrapping_sub(1), ..real.clone() };
+        let before = Identity {
+            start_time: real.start_time.wrapping_sub(1),
+            ..real.clone()
+        };
         assert!(Handle::open(&before).unwrap().is_none());
         assert!(real.is_alive());
         child.kill().unwrap();
@@ -160,12 +174,19 @@ mod tests {
         let mut children: Vec<Child> = (0..3).map(|_| sleeper()).collect();
         let handles: Vec<Handle> = children
             .iter()
-            .map(|child| Handle::open(&Identity::of(child.id()).unwrap()).unwrap().unwrap())
+            .map(|child| {
+                Handle::open(&Identity::of(child.id()).unwrap())
+                    .unwrap()
+                    .unwrap()
+            })
             .collect();
         handles[0].send(Signal::KILL).unwrap();
         handles[2].send(Signal::KILL).unwrap();
         let handles: Vec<&Handle> = handles.iter().collect();
-        assert_eq!(wait_all(&handles, Instant::now() + Duration::from_millis(300)).unwrap(), [1]);
+        assert_eq!(
+            wait_all(&handles, Instant::now() + Duration::from_millis(300)).unwrap(),
+            [1]
+        );
         handles[1].send(Signal::KILL).unwrap();
         assert!(wait_all(&handles, in_seconds(10)).unwrap().is_empty());
         for child in &mut children {

@@ -1,5 +1,6 @@
 //! Which process a process ID means.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -34,7 +35,8 @@ impl Identity {
     ///
     /// [`Error::Io`] where /proc cannot be read.
     pub fn of_this_process() -> Result<Self, Error> {
-        Self::of(std::process::id()).ok_or_else(|| Error::Io(std::io::Error::other("/proc cannot be read")))
+        Self::of(std::process::id())
+            .ok_or_else(|| Error::Io(std::io::Error::other("/proc cannot be read")))
     }
 
     pub(super) fn from_stat(stat: &Stat) -> Option<Self> {
@@ -42,7 +44,11 @@ impl Identity {
             return None;
         }
         let pid = u32::try_from(stat.pid).ok()?;
-        Some(Self { pid, start_time: stat.starttime, boot_id: boot_id().ok()? })
+        Some(Self {
+            pid,
+            start_time: stat.starttime,
+            boot_id: boot_id().ok()?,
+        })
     }
 
     /// Whether this very process is alive: not ended, not a zombie, and its ID not handed out again.
@@ -82,9 +88,14 @@ impl Identity {
 ///
 /// [`Error::Io`] where /proc cannot be read.
 pub fn boot_id() -> Result<String, Error> {
-    procfs::sys::kernel::random::boot_id()
-        .map(|text| text.trim().to_owned())
-        .map_err(|error| Error::Io(std::io::Error::other(error)))
+    // It does not change while this process runs.
+    static BOOT: OnceLock<String> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(boot.clone());
+    }
+    let boot = procfs::sys::kernel::random::boot_id()
+        .map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    Ok(BOOT.get_or_init(|| boot.trim().to_owned()).clone())
 }
 
 /// Dead, or as good as: zombies and what the kernel is about to forget.
@@ -107,13 +118,30 @@ fn stat(pid: u32) -> Option<Stat> {
 ///
 /// [`Error::Io`] where /proc cannot be read.
 pub(crate) fn running_from(directory: &Utf8Path) -> Result<Vec<u32>, Error> {
-    let uid = rustix::process::geteuid().as_raw();
-    let all = procfs::process::all_processes().map_err(|error| Error::Io(std::io::Error::other(error)))?;
     let runs_from = |process: &Process| {
-        process.uid().ok() == Some(uid)
-            && arguments(process).first().is_some_and(|program| Utf8Path::new(program).starts_with(directory))
+        arguments(process)
+            .first()
+            .is_some_and(|program| Utf8Path::new(program).starts_with(directory))
     };
-    Ok(all.flatten().filter(runs_from).filter_map(|process| u32::try_from(process.pid).ok()).collect())
+    let uid = rustix::process::geteuid().as_raw();
+    let mine = all()?.filter(|process| process.uid().ok() == Some(uid));
+    Ok(mine
+        .filter(runs_from)
+        .filter_map(|process| u32::try_from(process.pid).ok())
+        .collect())
+}
+
+/// Whether a process of the group lives. (A signal to the group would reach zombies as well.)
+pub(crate) fn group_lives(leader: u32) -> bool {
+    let is_alive = |stat: Stat| u32::try_from(stat.pgrp) == Ok(leader) && !is_over(&stat);
+    all().is_ok_and(|mut all| all.any(|process| process.stat().is_ok_and(is_alive)))
+}
+
+/// Every process that is there; those that end meanwhile are left out.
+pub(super) fn all() -> Result<impl Iterator<Item = Process>, Error> {
+    let all = procfs::process::all_processes()
+        .map_err(|error| Error::Io(std::io::Error::other(error)))?;
+    Ok(all.flatten())
 }
 
 /// The inodes of the sockets that a process holds; empty where that cannot be seen.
@@ -137,7 +165,8 @@ pub(super) fn arguments(process: &Process) -> Vec<String> {
 /// Clock ticks as time.
 pub(super) fn ticks(ticks: u64) -> Duration {
     let a_second = procfs::ticks_per_second().max(1);
-    Duration::from_secs(ticks / a_second) + Duration::from_secs(ticks % a_second) / u32::try_from(a_second).unwrap_or(100)
+    Duration::from_secs(ticks / a_second)
+        + Duration::from_secs(ticks % a_second) / u32::try_from(a_second).unwrap_or(100)
 }
 
 #[cfg(test)]
@@ -158,8 +187,14 @@ mod tests {
     #[test]
     fn another_start_time_or_boot_is_another_process() {
         let me = Identity::of_this_process().unwrap();
-        let earlier = Identity { start_time: me.start_time - 1, ..me.clone() };
-        let before_reboot = Identity { boot_id: "another boot".into(), ..me };
+        let earlier = Identity {
+            start_time: me.start_time - 1,
+            ..me.clone()
+        };
+        let before_reboot = Identity {
+            boot_id: "another boot".into(),
+            ..me
+        };
         for other in [earlier, before_reboot] {
             assert!(!other.is_alive());
             assert_eq!(other.parent(), None);
@@ -174,7 +209,11 @@ mod tests {
         assert!(identity.is_alive());
         let handle = super::super::Handle::open(&identity).unwrap().unwrap();
         child.kill().unwrap();
-        assert!(handle.wait(std::time::Instant::now() + Duration::from_secs(10)).unwrap());
+        assert!(
+            handle
+                .wait(std::time::Instant::now() + Duration::from_secs(10))
+                .unwrap()
+        );
         // Not waited for yet: the number is still taken.
         assert!(process(child.id()).is_some());
         assert!(!identity.is_alive());

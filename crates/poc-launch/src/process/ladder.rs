@@ -27,7 +27,10 @@ pub struct Grace {
 impl Default for Grace {
     /// 5 s each: NVFlare's Python has no SIGTERM handler and ends at once.
     fn default() -> Self {
-        Self { term: Duration::from_secs(5), kill: Duration::from_secs(5) }
+        Self {
+            term: Duration::from_secs(5),
+            kill: Duration::from_secs(5),
+        }
     }
 }
 
@@ -89,10 +92,15 @@ pub fn end(
     // New processes may keep coming, but not for ever.
     let give_up = Instant::now() + grace.term + grace.kill * 2;
     while empty_looks < 2 {
-        let (consoles, mut targets): (Vec<_>, Vec<_>) =
-            find()?.into_iter().partition(|found| found.kind == Kind::Console);
+        let (consoles, mut targets): (Vec<_>, Vec<_>) = find()?
+            .into_iter()
+            .partition(|found| found.kind == Kind::Console);
         ended.consoles = consoles;
-        targets.retain(|found| rungs.iter().all(|rung| rung.found.identity != found.identity));
+        targets.retain(|found| {
+            rungs
+                .iter()
+                .all(|rung| rung.found.identity != found.identity)
+        });
         // Watchdogs first, so that they do not start again what ends next.
         targets.sort_by_key(|found| !matches!(found.kind, Kind::Supervisor | Kind::Watchdog));
         for found in targets {
@@ -129,8 +137,19 @@ pub fn end(
 }
 
 impl Rung {
-    fn step_on(found: Found, handle: Handle, grace: Grace, events: &mut dyn FnMut(LadderEvent)) -> Self {
-        let mut rung = Self { found, handle, kill_at: Instant::now() + grace.term, killed: false, refused: None };
+    fn step_on(
+        found: Found,
+        handle: Handle,
+        grace: Grace,
+        events: &mut dyn FnMut(LadderEvent),
+    ) -> Self {
+        let mut rung = Self {
+            found,
+            handle,
+            kill_at: Instant::now() + grace.term,
+            killed: false,
+            refused: None,
+        };
         if !grace.term.is_zero() {
             events(LadderEvent::Terminating(rung.found.clone()));
             rung.send(Signal::TERM);
@@ -147,15 +166,27 @@ impl Rung {
     }
 
     fn send(&mut self, signal: Signal) {
-        self.refused = self.handle.send(signal).err().map(|error| error.to_string());
+        self.refused = self
+            .handle
+            .send(signal)
+            .err()
+            .map(|error| error.to_string());
     }
 
     fn into_survivor(self) -> Survivor {
-        let reason = self.refused.unwrap_or_else(|| match self.found.identity.stat().map(|stat| stat.state) {
-            Some('D') => "the kernel is in the middle of something on its behalf and does not let it end".to_owned(),
-            _ => "it did not end after SIGKILL".to_owned(),
+        let reason = self.refused.unwrap_or_else(|| {
+            match self.found.identity.stat().map(|stat| stat.state) {
+                Some('D') => {
+                    "the kernel is in the middle of something on its behalf and does not let it end"
+                        .to_owned()
+                }
+                _ => "it did not end after SIGKILL".to_owned(),
+            }
         });
-        Survivor { found: self.found, reason }
+        Survivor {
+            found: self.found,
+            reason,
+        }
     }
 }
 
@@ -171,7 +202,10 @@ mod tests {
 
     /// A shell with a cookie of its own, and the scope that finds it.
     fn shell(script: &str) -> (Child, Scope) {
-        let cookie = procfs::sys::kernel::random::uuid().unwrap().trim().to_owned();
+        let cookie = procfs::sys::kernel::random::uuid()
+            .unwrap()
+            .trim()
+            .to_owned();
         let child = Command::new("sh")
             .args(["-c", script])
             .env(env::POC_INSTANCE.name, &cookie)
@@ -180,7 +214,13 @@ mod tests {
             .process_group(0)
             .spawn()
             .unwrap();
-        (child, Scope { cookie: Some(cookie), ..Scope::default() })
+        (
+            child,
+            Scope {
+                cookie: Some(cookie),
+                ..Scope::default()
+            },
+        )
     }
 
     /// Waits until the shell says that it is ready.
@@ -196,13 +236,22 @@ mod tests {
     }
 
     fn brief() -> Grace {
-        Grace { term: Duration::from_millis(200), kill: Duration::from_secs(10) }
+        Grace {
+            term: Duration::from_millis(200),
+            kill: Duration::from_secs(10),
+        }
     }
 
     #[test]
     fn nothing_to_end_is_soon_done() {
-        let scope = Scope { cookie: Some("no such cookie".into()), ..Scope::default() };
-        assert_eq!(run(&scope, Grace::default()), (Ended::default(), Vec::new()));
+        let scope = Scope {
+            cookie: Some("no such cookie".into()),
+            ..Scope::default()
+        };
+        assert_eq!(
+            run(&scope, Grace::default()),
+            (Ended::default(), Vec::new())
+        );
     }
 
     #[test]
@@ -222,17 +271,25 @@ mod tests {
         ready(&mut child);
         let (ended, events) = run(&scope, brief());
         assert!(ended.survivors.is_empty());
-        assert!(events.iter().any(|event| matches!(event, LadderEvent::Killing(_))));
+        assert!(
+            events
+                .iter()
+                .any(|event| matches!(event, LadderEvent::Killing(_)))
+        );
         assert!(scope.find().unwrap().is_empty());
         child.wait().unwrap();
     }
 
     #[test]
     fn what_starts_another_on_its_way_out_is_followed() {
-        let (mut child, scope) = shell("trap 'setsid sleep 600 & exit' TERM; echo; while :; do sleep 0.01; done");
+        let (mut child, scope) =
+            shell("trap 'setsid sleep 600 & exit' TERM; echo; while :; do sleep 0.01; done");
         ready(&mut child);
         let (ended, _) = run(&scope, brief());
-        assert!(ended.gone.iter().any(|found| found.command == "sleep 600"), "{ended:?}");
+        assert!(
+            ended.gone.iter().any(|found| found.command == "sleep 600"),
+            "{ended:?}"
+        );
         assert!(scope.find().unwrap().is_empty());
         child.wait().unwrap();
     }
@@ -241,7 +298,9 @@ mod tests {
     fn a_stopped_process_is_ended_too() {
         let (mut child, scope) = shell("echo; exec sleep 600");
         ready(&mut child);
-        let handle = Handle::open(&super::super::Identity::of(child.id()).unwrap()).unwrap().unwrap();
+        let handle = Handle::open(&super::super::Identity::of(child.id()).unwrap())
+            .unwrap()
+            .unwrap();
         handle.send(Signal::STOP).unwrap();
         let (ended, _) = run(&scope, brief());
         assert_eq!(ended.gone.len(), 1);

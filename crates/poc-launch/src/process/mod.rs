@@ -12,10 +12,10 @@ mod recognise;
 mod sweep;
 mod usage;
 
-pub use handle::{Handle, wait_all};
 pub(crate) use handle::poll_until;
+pub use handle::{Handle, wait_all};
 pub use identity::{Identity, boot_id};
-pub(crate) use identity::{running_from, sockets};
+pub(crate) use identity::{group_lives, running_from, sockets};
 pub use ladder::{Ended, Grace, LadderEvent, Survivor, end};
 pub use recognise::Kind;
 pub use rustix::process::Signal;

@@ -64,7 +64,11 @@ impl fmt::Display for Stale {
 /// [`Error::Io`], with the path.
 pub fn write(path: &Utf8Path, pid: u32) -> Result<(), Error> {
     // Readable for all, as NVFlare's scripts leave it: the number is no secret.
-    Ok(fsio::write_atomic(path, format!("{pid}\n").as_bytes(), 0o644)?)
+    Ok(fsio::write_atomic(
+        path,
+        format!("{pid}\n").as_bytes(),
+        0o644,
+    )?)
 }
 
 /// Removes the file; one that is not there is as good.
@@ -95,20 +99,35 @@ pub fn judge(path: &Utf8Path, known: &[Identity], scope: &Scope) -> Result<Judge
         Err(error) => return Err(error.into()),
     };
     let Some(pid) = parse(&text) else {
-        return Ok(Judgement::Stale { pid: None, reason: Stale::Garbage });
+        return Ok(Judgement::Stale {
+            pid: None,
+            reason: Stale::Garbage,
+        });
     };
     let Some(identity) = Identity::of(pid) else {
-        return Ok(Judgement::Stale { pid: Some(pid), reason: Stale::Gone });
+        return Ok(Judgement::Stale {
+            pid: Some(pid),
+            reason: Stale::Gone,
+        });
     };
     if known.contains(&identity) {
-        return Ok(Judgement::Ours { identity, kind: None });
+        return Ok(Judgement::Ours {
+            identity,
+            kind: None,
+        });
     }
     let kit = path.parent();
     match scope.recognise(&identity) {
         Some(found) if found.kind == Kind::Supervisor || found.kit.as_deref() == kit => {
-            Ok(Judgement::Ours { identity, kind: Some(found.kind) })
+            Ok(Judgement::Ours {
+                identity,
+                kind: Some(found.kind),
+            })
         }
-        _ => Ok(Judgement::Stale { pid: Some(pid), reason: Stale::Reused }),
+        _ => Ok(Judgement::Stale {
+            pid: Some(pid),
+            reason: Stale::Reused,
+        }),
     }
 }
 
@@ -116,8 +135,14 @@ pub fn judge(path: &Utf8Path, known: &[Identity], scope: &Scope) -> Result<Judge
 fn parse(text: &str) -> Option<u32> {
     let digits = text.trim();
     // `parse` alone would take a sign as well.
-    digits.bytes().all(|byte| byte.is_ascii_digit()).then_some(())?;
-    digits.parse().ok().filter(|pid| (1..=LARGEST_PID).contains(pid))
+    digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then_some(())?;
+    digits
+        .parse()
+        .ok()
+        .filter(|pid| (1..=LARGEST_PID).contains(pid))
 }
 
 #[cfg(test)]
@@ -139,14 +164,35 @@ mod tests {
     #[test]
     fn what_is_not_there_is_absent_and_what_is_no_number_is_garbage() {
         let (dir, path) = file("");
-        for text in ["", "\n", "abc", "-1", "+1", "0", "1 2", "99999999999999", "4194305", "\u{661}"] {
+        for text in [
+            "",
+            "\n",
+            "abc",
+            "-1",
+            "+1",
+            "0",
+            "1 2",
+            "99999999999999",
+            "4194305",
+            "\u{661}",
+        ] {
             fs_err::write(&path, text).unwrap();
             let judged = judge(&path, &[], &Scope::default()).unwrap();
-            assert_eq!(judged, Judgement::Stale { pid: None, reason: Stale::Garbage }, "{text:?}");
+            assert_eq!(
+                judged,
+                Judgement::Stale {
+                    pid: None,
+                    reason: Stale::Garbage
+                },
+                "{text:?}"
+            );
         }
         remove(&path).unwrap();
         remove(&path).unwrap();
-        assert_eq!(judge(&path, &[], &Scope::default()).unwrap(), Judgement::Absent);
+        assert_eq!(
+            judge(&path, &[], &Scope::default()).unwrap(),
+            Judgement::Absent
+        );
         drop(dir);
     }
 
@@ -156,15 +202,30 @@ mod tests {
         let (_dir, path) = file("");
         write(&path, child.id()).unwrap();
         let identity = Identity::of(child.id()).unwrap();
-        let earlier = Identity { start_time: identity.start_time - 1, ..identity.clone() };
-        let reused = Judgement::Stale { pid: Some(child.id()), reason: Stale::Reused };
+        let earlier = Identity {
+            start_time: identity.start_time - 1,
+            ..identity.clone()
+        };
+        let reused = Judgement::Stale {
+            pid: Some(child.id()),
+            reason: Stale::Reused,
+        };
         assert_eq!(judge(&path, &[], &Scope::default()).unwrap(), reused);
         assert_eq!(judge(&path, &[earlier], &Scope::default()).unwrap(), reused);
-        let ours = Judgement::Ours { identity: identity.clone(), kind: None };
-        assert_eq!(judge(&path, std::slice::from_ref(&identity), &Scope::default()).unwrap(), ours);
+        let ours = Judgement::Ours {
+            identity: identity.clone(),
+            kind: None,
+        };
+        assert_eq!(
+            judge(&path, std::slice::from_ref(&identity), &Scope::default()).unwrap(),
+            ours
+        );
         child.kill().unwrap();
         child.wait().unwrap();
-        let gone = Judgement::Stale { pid: Some(child.id()), reason: Stale::Gone };
+        let gone = Judgement::Stale {
+            pid: Some(child.id()),
+            reason: Stale::Gone,
+        };
         assert_eq!(judge(&path, &[identity], &Scope::default()).unwrap(), gone);
     }
 
@@ -182,14 +243,30 @@ mod tests {
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
-        let scope = Scope { workspace: dir.to_owned(), kits: kits.clone(), cookie: None };
+        let scope = Scope {
+            workspace: dir.to_owned(),
+            kits: kits.clone(),
+            cookie: None,
+        };
         let verdict = |kit: &Utf8Path| {
             let path = kit.join("daemon_pid.fl");
             write(&path, child.id()).unwrap();
             judge(&path, &[], &scope).unwrap()
         };
-        assert!(matches!(verdict(&kits[0]), Judgement::Ours { kind: Some(Kind::Watchdog), .. }));
-        assert!(matches!(verdict(&kits[1]), Judgement::Stale { reason: Stale::Reused, .. }));
+        assert!(matches!(
+            verdict(&kits[0]),
+            Judgement::Ours {
+                kind: Some(Kind::Watchdog),
+                ..
+            }
+        ));
+        assert!(matches!(
+            verdict(&kits[1]),
+            Judgement::Stale {
+                reason: Stale::Reused,
+                ..
+            }
+        ));
         drop(child.stdin.take());
         child.wait().unwrap();
     }

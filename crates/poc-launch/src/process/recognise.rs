@@ -50,14 +50,21 @@ pub(super) enum Names {
 pub(super) fn claim(arguments: &[String]) -> Option<Claim<'_>> {
     let (program, rest) = arguments.split_first()?;
     let program = Utf8Path::new(program).file_name().unwrap_or(program);
-    supervisor(rest).or_else(|| helper(rest)).or_else(|| module(rest)).or_else(|| script(program, rest))
+    supervisor(rest)
+        .or_else(|| helper(rest))
+        .or_else(|| module(rest))
+        .or_else(|| script(program, rest))
 }
 
 /// `poc __supervise … --workspace W`
 fn supervisor(rest: &[String]) -> Option<Claim<'_>> {
     (rest.first()? == "__supervise").then_some(())?;
     let path = value_after(rest, "--workspace")?;
-    Some(Claim { kind: Kind::Supervisor, path, names: Names::Directory })
+    Some(Claim {
+        kind: Kind::Supervisor,
+        path,
+        names: Names::Directory,
+    })
 }
 
 /// `python -c BOOTSTRAP poc-admin USER KIT`
@@ -65,7 +72,11 @@ fn helper(rest: &[String]) -> Option<Claim<'_>> {
     let mark = rest.iter().position(|argument| argument == HELPER_MARK)?;
     (mark > 0 && rest.iter().any(|argument| argument == "-c")).then_some(())?;
     let path = Utf8Path::new(rest.get(mark + 2)?);
-    Some(Claim { kind: Kind::AdminHelper, path, names: Names::Directory })
+    Some(Claim {
+        kind: Kind::AdminHelper,
+        path,
+        names: Names::Directory,
+    })
 }
 
 /// `python -u -m nvflare.….server_train -m KIT …`
@@ -87,7 +98,11 @@ fn module(rest: &[String]) -> Option<Claim<'_>> {
     };
     let arguments = rest.get(at + 2..)?;
     let path = value_after(arguments, "-m").or_else(|| value_after(arguments, "--workspace"))?;
-    Some(Claim { kind, path, names: Names::Directory })
+    Some(Claim {
+        kind,
+        path,
+        names: Names::Directory,
+    })
 }
 
 /// `bash KIT/startup/sub_start.sh`
@@ -99,7 +114,11 @@ fn script<'a>(program: &str, rest: &'a [String]) -> Option<Claim<'a>> {
         "fl_admin.sh" => Kind::Console,
         _ => return None,
     };
-    Some(Claim { kind, path: script, names: Names::Script })
+    Some(Claim {
+        kind,
+        path: script,
+        names: Names::Script,
+    })
 }
 
 fn value_after<'a>(arguments: &'a [String], flag: &str) -> Option<&'a Utf8Path> {
@@ -110,12 +129,18 @@ fn value_after<'a>(arguments: &'a [String], flag: &str) -> Option<&'a Utf8Path> 
 /// The directory that a claim means, without links: relative paths are taken from the process's
 /// working directory, a script's kit is the directory above `startup`.
 pub(super) fn resolve(claim: &Claim<'_>, directory: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
-    let path = if claim.path.is_absolute() { claim.path.to_owned() } else { directory?.join(claim.path) };
+    let path = if claim.path.is_absolute() {
+        claim.path.to_owned()
+    } else {
+        directory?.join(claim.path)
+    };
     let path = real(&path);
     match claim.names {
         Names::Directory => Some(path),
         Names::Script => {
-            let startup = path.parent().filter(|parent| parent.file_name() == Some("startup"))?;
+            let startup = path
+                .parent()
+                .filter(|parent| parent.file_name() == Some("startup"))?;
             startup.parent().map(Utf8Path::to_owned)
         }
     }
@@ -177,13 +202,41 @@ mod tests {
                 Kind::Job,
                 "/w/p/server",
             ),
-            ("python3|-m|nvflare.private.fed.app.client.worker_process|-m|/w/p/site-1|-w|x", Kind::Job, "/w/p/site-1"),
-            ("python3|-m|nvflare.fuel.hci.tools.admin|-m|/w/p/a@x.y|-s|fed_admin.json", Kind::Console, "/w/p/a@x.y"),
-            ("bash|/w/p/site-1/startup/sub_start.sh", Kind::Watchdog, "/w/p/site-1/startup/sub_start.sh"),
-            ("/bin/sh|-e|startup/start.sh", Kind::Watchdog, "startup/start.sh"),
-            ("bash|/w/p/a@x.y/startup/fl_admin.sh", Kind::Console, "/w/p/a@x.y/startup/fl_admin.sh"),
-            ("/usr/bin/poc|__supervise|--workspace|/w", Kind::Supervisor, "/w"),
-            ("python|-c|import os|poc-admin|a@x.y|/w/p/a@x.y", Kind::AdminHelper, "/w/p/a@x.y"),
+            (
+                "python3|-m|nvflare.private.fed.app.client.worker_process|-m|/w/p/site-1|-w|x",
+                Kind::Job,
+                "/w/p/site-1",
+            ),
+            (
+                "python3|-m|nvflare.fuel.hci.tools.admin|-m|/w/p/a@x.y|-s|fed_admin.json",
+                Kind::Console,
+                "/w/p/a@x.y",
+            ),
+            (
+                "bash|/w/p/site-1/startup/sub_start.sh",
+                Kind::Watchdog,
+                "/w/p/site-1/startup/sub_start.sh",
+            ),
+            (
+                "/bin/sh|-e|startup/start.sh",
+                Kind::Watchdog,
+                "startup/start.sh",
+            ),
+            (
+                "bash|/w/p/a@x.y/startup/fl_admin.sh",
+                Kind::Console,
+                "/w/p/a@x.y/startup/fl_admin.sh",
+            ),
+            (
+                "/usr/bin/poc|__supervise|--workspace|/w",
+                Kind::Supervisor,
+                "/w",
+            ),
+            (
+                "python|-c|import os|poc-admin|a@x.y|/w/p/a@x.y",
+                Kind::AdminHelper,
+                "/w/p/a@x.y",
+            ),
         ] {
             assert_eq!(read(line), Some((kind, path.to_owned())), "{line}");
         }
@@ -209,26 +262,46 @@ mod tests {
     }
 
     fn kit_of(path: &Utf8Path) -> Claim<'_> {
-        Claim { kind: Kind::Client, path, names: Names::Directory }
+        Claim {
+            kind: Kind::Client,
+            path,
+            names: Names::Directory,
+        }
     }
 
     #[test]
     fn kits_are_found_through_links_and_from_the_working_directory() {
         let dir = tempfile::tempdir().unwrap();
-        let dir = Utf8Path::from_path(dir.path()).unwrap().canonicalize_utf8().unwrap();
+        let dir = Utf8Path::from_path(dir.path())
+            .unwrap()
+            .canonicalize_utf8()
+            .unwrap();
         let kit = dir.join("real/site-1");
         fs_err::create_dir_all(kit.join("startup")).unwrap();
         fs_err::write(kit.join("startup/start.sh"), "").unwrap();
         std::os::unix::fs::symlink(dir.join("real"), dir.join("link")).unwrap();
-        let script = |path| Claim { kind: Kind::Watchdog, path: Utf8Path::new(path), names: Names::Script };
-        assert_eq!(resolve(&script("./start.sh"), Some(&kit.join("startup"))), Some(kit.clone()));
-        assert_eq!(resolve(&script("link/site-1/startup/start.sh"), Some(&dir)), Some(kit.clone()));
+        let script = |path| Claim {
+            kind: Kind::Watchdog,
+            path: Utf8Path::new(path),
+            names: Names::Script,
+        };
+        assert_eq!(
+            resolve(&script("./start.sh"), Some(&kit.join("startup"))),
+            Some(kit.clone())
+        );
+        assert_eq!(
+            resolve(&script("link/site-1/startup/start.sh"), Some(&dir)),
+            Some(kit.clone())
+        );
         assert_eq!(resolve(&script("start.sh"), Some(&kit)), None);
         assert_eq!(resolve(&script("start.sh"), None), None);
         for (written, meant) in [
             (dir.join("link/site-1/"), kit),
             ("/no/such/site-1/".into(), "/no/such/site-1".into()),
-            ("/no/such/admin@example.sh/".into(), "/no/such/admin@example.sh".into()),
+            (
+                "/no/such/admin@example.sh/".into(),
+                "/no/such/admin@example.sh".into(),
+            ),
         ] {
             assert_eq!(resolve(&kit_of(&written), None), Some(meant));
         }

@@ -9,9 +9,10 @@ use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::env;
+use poc_core::workspace::Prepared;
 use procfs::process::Process;
 
-use super::identity::{arguments, is_over};
+use super::identity::{all, arguments, is_over};
 use super::recognise::{self, Claim, Kind};
 use super::{Identity, recognise::describe};
 use crate::Error;
@@ -67,6 +68,15 @@ struct Seen {
 }
 
 impl Scope {
+    /// The processes of a prepared POC.
+    pub fn of(prepared: &Prepared, cookie: Option<String>) -> Self {
+        Self {
+            workspace: prepared.workspace.root().to_owned(),
+            kits: prepared.kits().into_iter().map(|kit| kit.dir).collect(),
+            cookie,
+        }
+    }
+
     /// Finds the living processes of the workspace, in the order in which they started. This process
     /// is left out, and so is a shell above it that merely has the cookie: a `poc stop` that is typed
     /// in such a shell ends neither itself nor the shell.
@@ -81,34 +91,45 @@ impl Scope {
 
     /// Whether this process belongs to the workspace, and as what; `None` also where it has ended.
     pub fn recognise(&self, identity: &Identity) -> Option<Found> {
-        let seen = self.see(&super::identity::process(identity.pid)?, None)?;
+        let seen = self.see(&super::identity::process(identity.pid)?)?;
         (seen.identity == *identity).then_some(())?;
         self.recognised(&seen)
     }
 
     fn look(&self) -> Result<Vec<Seen>, Error> {
-        let uid = rustix::process::geteuid().as_raw();
-        let processes =
-            procfs::process::all_processes().map_err(|error| Error::Io(std::io::Error::other(error)))?;
-        Ok(processes.flatten().filter_map(|process| self.see(&process, Some(uid))).collect())
+        Ok(all()?.filter_map(|process| self.see(&process)).collect())
     }
 
-    /// Reads one process. All reads go through one descriptor of its /proc directory, so that they
-    /// are of one process; what ends in the middle of it is left out.
-    fn see(&self, process: &Process, uid: Option<u32>) -> Option<Seen> {
-        if uid.is_some_and(|uid| process.uid().ok() != Some(uid)) {
-            return None;
-        }
+    /// Reads one process of this user. All reads go through one descriptor of its /proc directory, so
+    /// that they are of one process; what ends in the middle of it is left out.
+    fn see(&self, process: &Process) -> Option<Seen> {
+        let uid = rustix::process::geteuid().as_raw();
+        (process.uid().ok() == Some(uid)).then_some(())?;
         let stat = process.stat().ok().filter(|stat| !is_over(stat))?;
         let identity = Identity::from_stat(&stat)?;
         let arguments = arguments(process);
-        let directory = process.cwd().ok().and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-        let cookie = self.cookie.as_deref().is_some_and(|cookie| has_cookie(process, cookie));
-        Some(Seen { identity, parent: u32::try_from(stat.ppid).ok()?, arguments, directory, cookie })
+        let directory = process
+            .cwd()
+            .ok()
+            .and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
+        let cookie = self
+            .cookie
+            .as_deref()
+            .is_some_and(|cookie| has_cookie(process, cookie));
+        Some(Seen {
+            identity,
+            parent: u32::try_from(stat.ppid).ok()?,
+            arguments,
+            directory,
+            cookie,
+        })
     }
 
     fn judge(&self, seen: &[Seen], me: u32) -> Vec<Found> {
-        let parents: HashMap<u32, u32> = seen.iter().map(|seen| (seen.identity.pid, seen.parent)).collect();
+        let parents: HashMap<u32, u32> = seen
+            .iter()
+            .map(|seen| (seen.identity.pid, seen.parent))
+            .collect();
         let above_me: HashSet<u32> = chain(&parents, me).collect();
         let mut found: HashMap<u32, Found> = seen
             .iter()
@@ -124,7 +145,9 @@ impl Scope {
             }
             // What a console or a supervisor's caller runs is the user's.
             let ancestor = chain(&parents, pid).skip(1).find_map(|pid| found.get(&pid));
-            if ancestor.is_some_and(|ancestor| !matches!(ancestor.kind, Kind::Console | Kind::Supervisor)) {
+            if ancestor
+                .is_some_and(|ancestor| !matches!(ancestor.kind, Kind::Console | Kind::Supervisor))
+            {
                 descendants.push((pid, seen.found(Kind::Other, None, Sign::Parent)));
             }
         }
@@ -141,12 +164,18 @@ impl Scope {
         match (kind, place) {
             (Some(kind), Some(place)) => {
                 let kit = (kind != Kind::Supervisor).then_some(place);
-                let sign = if seen.cookie { Sign::Cookie } else { Sign::CommandLine };
+                let sign = if seen.cookie {
+                    Sign::Cookie
+                } else {
+                    Sign::CommandLine
+                };
                 Some(seen.found(kind, kit, sign))
             }
             // A console is the user's own whatever its environment says.
             (Some(Kind::Console), None) => None,
-            _ => seen.cookie.then(|| seen.found(Kind::Other, None, Sign::Cookie)),
+            _ => seen
+                .cookie
+                .then(|| seen.found(Kind::Other, None, Sign::Cookie)),
         }
     }
 
@@ -156,13 +185,22 @@ impl Scope {
         if claim.kind == Kind::Supervisor {
             return (recognise::real(&self.workspace) == meant).then(|| self.workspace.clone());
         }
-        self.kits.iter().find(|kit| recognise::real(kit) == meant).cloned()
+        self.kits
+            .iter()
+            .find(|kit| recognise::real(kit) == meant)
+            .cloned()
     }
 }
 
 impl Seen {
     fn found(&self, kind: Kind, kit: Option<Utf8PathBuf>, sign: Sign) -> Found {
-        Found { identity: self.identity.clone(), kind, kit, command: describe(&self.arguments), sign }
+        Found {
+            identity: self.identity.clone(),
+            kind,
+            kit,
+            command: describe(&self.arguments),
+            sign,
+        }
     }
 }
 
@@ -182,11 +220,15 @@ fn has_cookie(process: &Process, cookie: &str) -> bool {
     }
     let wanted = format!("{}={cookie}", env::POC_INSTANCE.name);
     let mut environment = Vec::new();
-    let read = process
-        .open_relative("environ")
-        .ok()
-        .and_then(|file| file.take(LARGEST_ENVIRONMENT).read_to_end(&mut environment).ok());
-    read.is_some() && environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    let read = process.open_relative("environ").ok().and_then(|file| {
+        file.take(LARGEST_ENVIRONMENT)
+            .read_to_end(&mut environment)
+            .ok()
+    });
+    read.is_some()
+        && environment
+            .split(|byte| *byte == 0)
+            .any(|entry| entry == wanted.as_bytes())
 }
 
 #[cfg(test)]
@@ -198,11 +240,17 @@ mod tests {
     use super::*;
 
     fn unique_cookie() -> String {
-        procfs::sys::kernel::random::uuid().unwrap().trim().to_owned()
+        procfs::sys::kernel::random::uuid()
+            .unwrap()
+            .trim()
+            .to_owned()
     }
 
     fn scope(cookie: &str) -> Scope {
-        Scope { cookie: Some(cookie.to_owned()), ..Scope::default() }
+        Scope {
+            cookie: Some(cookie.to_owned()),
+            ..Scope::default()
+        }
     }
 
     /// Ends its processes when the test does, however it does.
@@ -233,7 +281,11 @@ mod tests {
 
     fn seen(pid: u32, parent: u32, line: &str, cookie: bool) -> Seen {
         Seen {
-            identity: Identity { pid, start_time: u64::from(pid), boot_id: "b".into() },
+            identity: Identity {
+                pid,
+                start_time: u64::from(pid),
+                boot_id: "b".into(),
+            },
             parent,
             arguments: line.split(' ').map(str::to_owned).collect(),
             directory: Some("/".into()),
@@ -248,24 +300,49 @@ mod tests {
             kits: vec!["/nowhere/ws/p/server".into(), "/nowhere/ws/p/a@x.y".into()],
             cookie: Some("c".into()),
         };
-        let server = "python3 -u -m nvflare.private.fed.app.server.server_train -m /nowhere/ws/p/server";
+        let server =
+            "python3 -u -m nvflare.private.fed.app.server.server_train -m /nowhere/ws/p/server";
         let table = [
             seen(1, 0, "init", false),
-            seen(10, 1, "bash /nowhere/ws/p/server/startup/sub_start.sh", false),
+            seen(
+                10,
+                1,
+                "bash /nowhere/ws/p/server/startup/sub_start.sh",
+                false,
+            ),
             seen(11, 10, server, false),
             seen(12, 10, "sleep 5", false),
             seen(13, 11, "python3 train.py", false),
             seen(14, 13, "nvcc", false),
-            seen(20, 1, "python3 -u -m nvflare.private.fed.app.server.server_train -m /elsewhere/p/server", false),
-            seen(30, 1, "python3 -m nvflare.fuel.hci.tools.admin -m /nowhere/ws/p/a@x.y", true),
+            seen(
+                20,
+                1,
+                "python3 -u -m nvflare.private.fed.app.server.server_train -m /elsewhere/p/server",
+                false,
+            ),
+            seen(
+                30,
+                1,
+                "python3 -m nvflare.fuel.hci.tools.admin -m /nowhere/ws/p/a@x.y",
+                true,
+            ),
             seen(31, 30, "less", false),
-            seen(32, 1, "python3 -m nvflare.fuel.hci.tools.admin -m /elsewhere/p/a@x.y", true),
+            seen(
+                32,
+                1,
+                "python3 -m nvflare.fuel.hci.tools.admin -m /elsewhere/p/a@x.y",
+                true,
+            ),
             seen(40, 1, "python3 orphan.py", true),
             seen(50, 1, "poc __supervise --workspace /nowhere/ws/", false),
             seen(60, 1, "bash", true),
             seen(61, 60, "poc stop", true),
         ];
-        let found: Vec<_> = scope.judge(&table, 61).into_iter().map(|f| (f.identity.pid, f.kind, f.sign)).collect();
+        let found: Vec<_> = scope
+            .judge(&table, 61)
+            .into_iter()
+            .map(|f| (f.identity.pid, f.kind, f.sign))
+            .collect();
         insta::assert_debug_snapshot!(found, @r"
         [
             (
@@ -331,9 +408,14 @@ mod tests {
         let reaped = Reaped(child, scope(&cookie));
         let found = wait_for(|| {
             let found = reaped.1.find().unwrap();
-            (found.len() == 2 && found.iter().all(|found| found.command == "sleep 600")).then_some(found)
+            (found.len() == 2 && found.iter().all(|found| found.command == "sleep 600"))
+                .then_some(found)
         });
-        assert!(found.iter().all(|found| found.sign == Sign::Cookie && found.kind == Kind::Other));
+        assert!(
+            found
+                .iter()
+                .all(|found| found.sign == Sign::Cookie && found.kind == Kind::Other)
+        );
         assert!(reaped.1.recognise(&found[0].identity).is_some());
         assert!(scope(&cookie[1..]).find().unwrap().is_empty());
         assert!(scope("").find().unwrap().is_empty());
@@ -354,11 +436,24 @@ mod tests {
             .process_group(0)
             .spawn()
             .unwrap();
-        let reaped = Reaped(child, Scope { workspace, kits: vec![kit.clone()], cookie: None });
+        let reaped = Reaped(
+            child,
+            Scope {
+                workspace,
+                kits: vec![kit.clone()],
+                cookie: None,
+            },
+        );
         let found = wait_for(|| Some(reaped.1.find().unwrap()).filter(|found| found.len() == 3));
         assert_eq!(found[0].kind, Kind::Watchdog);
         assert_eq!(found[0].kit.as_ref(), Some(&kit));
         assert_eq!(found[0].command, "sh startup/sub_start.sh");
-        assert_eq!(found.iter().filter(|found| found.sign == Sign::Parent).count(), 2);
+        assert_eq!(
+            found
+                .iter()
+                .filter(|found| found.sign == Sign::Parent)
+                .count(),
+            2
+        );
     }
 }

@@ -22,13 +22,23 @@ impl Usage {
         // Read before this comparison, so that it is this process's memory.
         let stat = identity.stat()?;
         let resident = stat.rss.saturating_mul(procfs::page_size());
-        Some(Self { cpu: ticks(stat.utime + stat.stime), memory: share.unwrap_or(resident) })
+        Some(Self {
+            cpu: ticks(stat.utime + stat.stime),
+            memory: share.unwrap_or(resident),
+        })
     }
 }
 
 fn proportional(pid: u32) -> Option<u64> {
     let rollup = process(pid)?.smaps_rollup().ok()?;
-    rollup.memory_map_rollup.0.first()?.extension.map.get("Pss").copied()
+    rollup
+        .memory_map_rollup
+        .0
+        .first()?
+        .extension
+        .map
+        .get("Pss")
+        .copied()
 }
 
 #[cfg(test)]
@@ -44,7 +54,10 @@ mod tests {
         while Usage::of(&me).unwrap().cpu == before.cpu {
             sum = (0..100_000).fold(sum, u64::wrapping_add);
         }
-        let gone = Identity { start_time: me.start_time + 1, ..me };
+        let gone = Identity {
+            start_time: me.start_time + 1,
+            ..me
+        };
         assert_eq!(Usage::of(&gone), None);
     }
 }

@@ -30,9 +30,11 @@ pub fn find(
     if let Some(setting) = configured {
         let runtime = examine(&setting.value, Origin::Setting(setting.source.clone()), env)?;
         return match want {
-            Some(kits) if kits != runtime.line => {
-                Err(Error::RuntimeMismatch { kits, runtime: runtime.flare_version, python: runtime.python })
-            }
+            Some(kits) if kits != runtime.line => Err(Error::RuntimeMismatch {
+                kits,
+                runtime: runtime.flare_version,
+                python: runtime.python,
+            }),
             _ => Ok(runtime),
         };
     }
@@ -40,7 +42,9 @@ pub fn find(
     let mut fits = |found: Result<Runtime, Unfit>, python: Utf8PathBuf| {
         let why = match found {
             Ok(runtime) if want.is_none_or(|line| line == runtime.line) => return Some(runtime),
-            Ok(runtime) => Unfit::OtherLine { version: runtime.flare_version },
+            Ok(runtime) => Unfit::OtherLine {
+                version: runtime.flare_version,
+            },
             Err(why) => why,
         };
         tried.push(Tried { python, why });
@@ -58,7 +62,10 @@ pub fn find(
             return Ok(runtime);
         }
     }
-    Err(Error::RuntimeMissing { wanted: want, tried })
+    Err(Error::RuntimeMissing {
+        wanted: want,
+        tried,
+    })
 }
 
 /// Looks at one Python: a program, its name on PATH, or the directory of an environment.
@@ -71,8 +78,14 @@ pub fn examine(python: &Utf8Path, origin: Origin, env: &Env) -> Result<Runtime, 
     look(&python, origin, env).map_err(|why| match why {
         Unfit::NoFlare => Error::RuntimeWithoutFlare { python },
         Unfit::Broken { tail } => Error::RuntimeBroken { python, tail },
-        Unfit::Absent => Error::RuntimeBroken { python, tail: vec!["there is no such program".to_owned()] },
-        why => Error::RuntimeUnsupported { python, reason: format!("it {why}") },
+        Unfit::Absent => Error::RuntimeBroken {
+            python,
+            tail: vec!["there is no such program".to_owned()],
+        },
+        why => Error::RuntimeUnsupported {
+            python,
+            reason: format!("it {why}"),
+        },
     })
 }
 
@@ -82,14 +95,22 @@ fn candidates(env: &Env) -> Vec<(Utf8PathBuf, Origin)> {
         .into_iter()
         .filter_map(|variable| env.path(variable.name))
         .map(|root| (python_in(&root), Origin::ActiveEnvironment));
-    let on_path = on_path("python3", env).into_iter().map(|python| (python, Origin::Path));
+    let on_path = on_path("python3", env)
+        .into_iter()
+        .map(|python| (python, Origin::Path));
     let mut seen = Vec::new();
     active
         .chain(on_path)
         .filter(|(python, _)| {
             // /bin is often a link to /usr/bin. The program itself is not followed: that would lead
             // out of a virtual environment.
-            let place = (python.parent().map(Utf8Path::canonicalize_utf8).and_then(Result::ok), python.file_name());
+            let place = (
+                python
+                    .parent()
+                    .map(Utf8Path::canonicalize_utf8)
+                    .and_then(Result::ok),
+                python.file_name(),
+            );
             let place = (place.0, place.1.map(str::to_owned));
             let new = !seen.contains(&place);
             seen.push(place);
@@ -101,7 +122,11 @@ fn candidates(env: &Env) -> Vec<(Utf8PathBuf, Origin)> {
 /// Every program of that name on PATH, in its order.
 pub(super) fn on_path(name: &str, env: &Env) -> Vec<Utf8PathBuf> {
     let found = which::which_in_all(name, env.get(env::PATH.name), "/");
-    found.into_iter().flatten().filter_map(|path| Utf8PathBuf::from_path_buf(path).ok()).collect()
+    found
+        .into_iter()
+        .flatten()
+        .filter_map(|path| Utf8PathBuf::from_path_buf(path).ok())
+        .collect()
 }
 
 fn program(python: &Utf8Path, env: &Env) -> Utf8PathBuf {
@@ -111,12 +136,20 @@ fn program(python: &Utf8Path, env: &Env) -> Utf8PathBuf {
         return found;
     }
     let python = camino::absolute_utf8(python).unwrap_or_else(|_| python.to_owned());
-    if python.is_dir() { python_in(&python) } else { python }
+    if python.is_dir() {
+        python_in(&python)
+    } else {
+        python
+    }
 }
 
 fn python_in(root: &Utf8Path) -> Utf8PathBuf {
     let [first, second] = ["bin/python3", "bin/python"].map(|name| root.join(name));
-    if !first.exists() && second.exists() { second } else { first }
+    if !first.exists() && second.exists() {
+        second
+    } else {
+        first
+    }
 }
 
 /// Looks at one Python, if possible without starting it.
@@ -130,7 +163,15 @@ fn look(python: &Utf8Path, origin: Origin, env: &Env) -> Result<Runtime, Unfit> 
     };
     // A shim chooses its Python by the working directory; from here on it is this one.
     let itself = Some(answer.executable).filter(|path| path.is_absolute());
-    judge(itself.unwrap_or_else(|| python.to_owned()), origin, Packages { flare, python: answer.python, site })
+    judge(
+        itself.unwrap_or_else(|| python.to_owned()),
+        origin,
+        Packages {
+            flare,
+            python: answer.python,
+            site,
+        },
+    )
 }
 
 /// Looks at what lies on disk; `None` where only the Python itself can tell.
@@ -139,16 +180,32 @@ pub(super) fn look_at_files(python: &Utf8Path, origin: Origin) -> Option<Result<
 }
 
 fn judge(python: Utf8PathBuf, origin: Origin, packages: Packages) -> Result<Runtime, Unfit> {
-    let Packages { flare, python: python_version, site: site_packages } = packages;
+    let Packages {
+        flare,
+        python: python_version,
+        site: site_packages,
+    } = packages;
     let version: Option<FlareVersion> = flare.parse().ok();
-    let Some((flare_version, line)) = version.and_then(|version| version.line().map(|line| (version, line))) else {
+    let Some((flare_version, line)) =
+        version.and_then(|version| version.line().map(|line| (version, line)))
+    else {
         return Err(Unfit::UnsupportedFlare { version: flare });
     };
     let minors = line.python_versions();
     if python_version.0 != 3 || !(minors.0..=minors.1).contains(&python_version.1) {
-        return Err(Unfit::UnsupportedPython { version: python_version, minors });
+        return Err(Unfit::UnsupportedPython {
+            version: python_version,
+            minors,
+        });
     }
-    Ok(Runtime { python, flare_version, line, python_version, origin, site_packages })
+    Ok(Runtime {
+        python,
+        flare_version,
+        line,
+        python_version,
+        origin,
+        site_packages,
+    })
 }
 
 #[cfg(test)]
@@ -165,7 +222,9 @@ mod tests {
 
     impl Machine {
         fn new() -> Self {
-            Self { dir: tempfile::tempdir().unwrap() }
+            Self {
+                dir: tempfile::tempdir().unwrap(),
+            }
         }
 
         fn path(&self, name: &str) -> Utf8PathBuf {
@@ -174,7 +233,11 @@ mod tests {
 
         /// A virtual environment whose Python must not be started.
         fn environment(&self, name: &str, flare: &str) -> Utf8PathBuf {
-            environment(&self.path(name), Some(flare), "touch \"$0.started\"; exit 1")
+            environment(
+                &self.path(name),
+                Some(flare),
+                "touch \"$0.started\"; exit 1",
+            )
         }
 
         /// A Python outside any environment that answers the probe, as a shim of pyenv's does.
@@ -184,8 +247,12 @@ mod tests {
             } else {
                 format!(",\"nvflare\":\"{nvflare}\",\"site\":\"/site\"")
             };
-            let answer = format!("{{\"python\":[3,11],\"executable\":\"{itself}\",\"lacks\":[]{flare}}}");
-            program(&self.path(directory).join("python3"), &format!("echo 'poc-probe:{answer}'"))
+            let answer =
+                format!("{{\"python\":[3,11],\"executable\":\"{itself}\",\"lacks\":[]{flare}}}");
+            program(
+                &self.path(directory).join("python3"),
+                &format!("echo 'poc-probe:{answer}'"),
+            )
         }
 
         fn find(&self, want: Option<Line>, env: &[(&str, &str)]) -> Result<Runtime, Error> {
@@ -198,8 +265,16 @@ mod tests {
         }
 
         fn configured(&self, python: &Utf8Path, want: Option<Line>) -> Result<Runtime, Error> {
-            let setting = Resolved { value: python.to_owned(), source: Source::Environment("POC_PYTHON") };
-            find(want, Some(&setting), &Env::from_pairs([("PATH", "/usr/bin:/bin")]), &self.path("data"))
+            let setting = Resolved {
+                value: python.to_owned(),
+                source: Source::Environment("POC_PYTHON"),
+            };
+            find(
+                want,
+                Some(&setting),
+                &Env::from_pairs([("PATH", "/usr/bin:/bin")]),
+                &self.path("data"),
+            )
         }
     }
 
@@ -209,31 +284,53 @@ mod tests {
         let python = machine.environment("venv", "2.9.0");
         machine.python3("one", "2.8.1", "/real/python3");
         let venv = machine.path("venv");
-        let runtime = machine.find(None, &[("VIRTUAL_ENV", venv.as_str())]).unwrap();
-        assert_eq!((runtime.python.clone(), runtime.line), (python.clone(), Line::V2_9));
+        let runtime = machine
+            .find(None, &[("VIRTUAL_ENV", venv.as_str())])
+            .unwrap();
+        assert_eq!(
+            (runtime.python.clone(), runtime.line),
+            (python.clone(), Line::V2_9)
+        );
         assert_eq!(runtime.origin, Origin::ActiveEnvironment);
         assert_eq!(runtime.python_version, (3, 12));
         assert!(!Utf8PathBuf::from(format!("{python}.started")).exists());
         let runtime = machine.find(None, &[]).unwrap();
-        assert_eq!((runtime.python.as_str(), runtime.origin), ("/real/python3", Origin::Path));
+        assert_eq!(
+            (runtime.python.as_str(), runtime.origin),
+            ("/real/python3", Origin::Path)
+        );
         assert_eq!(runtime.flare_version.to_string(), "2.8.1");
     }
 
     #[test]
     fn what_is_unfit_is_passed_over_and_named() {
         let machine = Machine::new();
-        let shim = program(&machine.path("one/python3"), "echo 'pyenv: python3: command not found' >&2; exit 127");
+        let shim = program(
+            &machine.path("one/python3"),
+            "echo 'pyenv: python3: command not found' >&2; exit 127",
+        );
         let bare = machine.python3("two", "", "/real/python3");
         let old = environment(&machine.path("venv"), Some("2.4.2"), "");
         let venv = machine.path("venv");
-        let error = machine.find(None, &[("VIRTUAL_ENV", venv.as_str())]).unwrap_err();
-        let Error::RuntimeMissing { wanted: None, tried } = &error else { panic!("{error:?}") };
+        let error = machine
+            .find(None, &[("VIRTUAL_ENV", venv.as_str())])
+            .unwrap_err();
+        let Error::RuntimeMissing {
+            wanted: None,
+            tried,
+        } = &error
+        else {
+            panic!("{error:?}")
+        };
         let tried: Vec<String> = tried.iter().map(ToString::to_string).collect();
-        assert_eq!(tried, [
-            format!("{old} has NVFlare 2.4.2, and only 2.5 to 2.9 are supported"),
-            format!("{shim} does not work: pyenv: python3: command not found"),
-            format!("{bare} has no NVFlare"),
-        ]);
+        assert_eq!(
+            tried,
+            [
+                format!("{old} has NVFlare 2.4.2, and only 2.5 to 2.9 are supported"),
+                format!("{shim} does not work: pyenv: python3: command not found"),
+                format!("{bare} has no NVFlare"),
+            ]
+        );
         assert_eq!(error.to_string(), "no Python with NVFlare was found");
         assert!(error.hints()[0].contains("poc runtime install"));
     }
@@ -243,8 +340,14 @@ mod tests {
         let machine = Machine::new();
         machine.python3("one", "2.7.3", "/a/python3");
         machine.python3("two", "2.9.0", "/b/python3");
-        assert_eq!(machine.find(Some(Line::V2_9), &[]).unwrap().python, "/b/python3");
-        assert_eq!(machine.find(Some(Line::V2_7), &[]).unwrap().python, "/a/python3");
+        assert_eq!(
+            machine.find(Some(Line::V2_9), &[]).unwrap().python,
+            "/b/python3"
+        );
+        assert_eq!(
+            machine.find(Some(Line::V2_7), &[]).unwrap().python,
+            "/a/python3"
+        );
         let error = machine.find(Some(Line::V2_8), &[]).unwrap_err();
         assert_eq!(error.to_string(), "no Python with NVFlare 2.8 was found");
     }
@@ -256,33 +359,67 @@ mod tests {
         for named in [python.clone(), machine.path("my venv")] {
             let runtime = machine.configured(&named, Some(Line::V2_9)).unwrap();
             assert_eq!(runtime.python, python);
-            assert_eq!(runtime.origin, Origin::Setting(Source::Environment("POC_PYTHON")));
+            assert_eq!(
+                runtime.origin,
+                Origin::Setting(Source::Environment("POC_PYTHON"))
+            );
         }
         let error = machine.configured(&python, Some(Line::V2_8)).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("the startup kits are for NVFlare 2.8, but {python} has NVFlare 2.9.0")
         );
-        let error = machine.configured(&machine.python3("x", "", "/p"), None).unwrap_err();
-        assert!(matches!(error, Error::RuntimeWithoutFlare { .. }), "{error}");
-        let error = machine.configured(&machine.environment("new", "3.0.0"), None).unwrap_err();
-        assert!(error.to_string().ends_with("it has NVFlare 3.0.0, and only 2.5 to 2.9 are supported"), "{error}");
-        let error = machine.configured(&machine.environment("mid", "2.7.3"), None).unwrap();
+        let error = machine
+            .configured(&machine.python3("x", "", "/p"), None)
+            .unwrap_err();
+        assert!(
+            matches!(error, Error::RuntimeWithoutFlare { .. }),
+            "{error}"
+        );
+        let error = machine
+            .configured(&machine.environment("new", "3.0.0"), None)
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with("it has NVFlare 3.0.0, and only 2.5 to 2.9 are supported"),
+            "{error}"
+        );
+        let error = machine
+            .configured(&machine.environment("mid", "2.7.3"), None)
+            .unwrap();
         assert_eq!(error.line, Line::V2_7);
-        let crash = program(&machine.path("crash"), "echo 'Fatal Python error' >&2; exit 1");
+        let crash = program(
+            &machine.path("crash"),
+            "echo 'Fatal Python error' >&2; exit 1",
+        );
         let error = machine.configured(&crash, None).unwrap_err();
-        assert_eq!(error.to_string(), format!("{crash} does not work: Fatal Python error"));
-        let error = machine.configured("/no/such/python".into(), None).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("{crash} does not work: Fatal Python error")
+        );
+        let error = machine
+            .configured("/no/such/python".into(), None)
+            .unwrap_err();
         assert!(matches!(error, Error::RuntimeBroken { .. }), "{error}");
     }
 
     #[test]
     fn a_python_that_nvflare_does_not_support() {
         let machine = Machine::new();
-        let answer = r#"{"python":[3,9],"executable":"/p","nvflare":"2.9.0","site":"/s","lacks":[]}"#;
-        let python = program(&machine.path("python3"), &format!("echo 'poc-probe:{answer}'"));
+        let answer =
+            r#"{"python":[3,9],"executable":"/p","nvflare":"2.9.0","site":"/s","lacks":[]}"#;
+        let python = program(
+            &machine.path("python3"),
+            &format!("echo 'poc-probe:{answer}'"),
+        );
         let error = machine.configured(&python, None).unwrap_err();
-        assert!(error.to_string().ends_with("it is Python 3.9, and 3.10 to 3.14 is needed"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("it is Python 3.9, and 3.10 to 3.14 is needed"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -290,7 +427,9 @@ mod tests {
         let machine = Machine::new();
         machine.python3("one", "", "/p");
         std::os::unix::fs::symlink(machine.path("one"), machine.path("two")).unwrap();
-        let Err(Error::RuntimeMissing { tried, .. }) = machine.find(None, &[]) else { panic!() };
+        let Err(Error::RuntimeMissing { tried, .. }) = machine.find(None, &[]) else {
+            panic!()
+        };
         assert_eq!(tried.len(), 1);
     }
 }

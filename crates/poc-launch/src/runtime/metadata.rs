@@ -25,9 +25,16 @@ pub(super) fn read(python: &Utf8Path) -> Option<Packages> {
     // The link of an environment dangles when the Python that it was made with is gone.
     let program = fs_err::metadata(python).ok()?;
     (program.is_file() && program.permissions().mode() & 0o111 != 0).then_some(())?;
-    let site = root.join(format!("lib/python{}.{}/site-packages", version.0, version.1));
+    let site = root.join(format!(
+        "lib/python{}.{}/site-packages",
+        version.0, version.1
+    ));
     let flare = flare_in(&site)?;
-    Some(Packages { flare, python: version, site })
+    Some(Packages {
+        flare,
+        python: version,
+        site,
+    })
 }
 
 /// Python's version in pyvenv.cfg: `version` (venv) or `version_info` (virtualenv, uv).
@@ -71,15 +78,24 @@ pub(super) mod tests {
 
     /// A virtual environment as its files: NVFlare of that version, Python 3.12, and a shell script
     /// for a Python.
-    pub(in crate::runtime) fn environment(root: &Utf8Path, flare: Option<&str>, script: &str) -> Utf8PathBuf {
+    pub(in crate::runtime) fn environment(
+        root: &Utf8Path,
+        flare: Option<&str>,
+        script: &str,
+    ) -> Utf8PathBuf {
         let site = root.join("lib/python3.12/site-packages");
         fs_err::create_dir_all(root.join("bin")).unwrap();
         fs_err::create_dir_all(&site).unwrap();
-        fs_err::write(root.join("pyvenv.cfg"), "home = /usr/bin\nversion = 3.12.3\n").unwrap();
+        fs_err::write(
+            root.join("pyvenv.cfg"),
+            "home = /usr/bin\nversion = 3.12.3\n",
+        )
+        .unwrap();
         if let Some(version) = flare {
             let info = site.join(format!("nvflare-{version}.dist-info"));
             fs_err::create_dir_all(&info).unwrap();
-            let text = format!("Metadata-Version: 2.1\nName: nvflare\nVersion: {version}\n\nVersion: 0\n");
+            let text =
+                format!("Metadata-Version: 2.1\nName: nvflare\nVersion: {version}\n\nVersion: 0\n");
             fs_err::write(info.join("METADATA"), text).unwrap();
         }
         program(&root.join("bin/python3"), script)
@@ -98,11 +114,19 @@ pub(super) mod tests {
         let root = Utf8Path::from_path(dir.path()).unwrap();
         let python = environment(root, Some("2.9.0"), "exit 1");
         let site = root.join("lib/python3.12/site-packages");
-        let there = Packages { flare: "2.9.0".into(), python: (3, 12), site: site.clone() };
+        let there = Packages {
+            flare: "2.9.0".into(),
+            python: (3, 12),
+            site: site.clone(),
+        };
         assert_eq!(read(&python), Some(there));
         // A second version beside it: left to the Python.
         fs_err::create_dir(site.join("nvflare-2.8.0.dist-info")).unwrap();
-        fs_err::write(site.join("nvflare-2.8.0.dist-info/METADATA"), "Version: 2.8.0\n").unwrap();
+        fs_err::write(
+            site.join("nvflare-2.8.0.dist-info/METADATA"),
+            "Version: 2.8.0\n",
+        )
+        .unwrap();
         assert_eq!(read(&python), None);
     }
 
@@ -121,7 +145,10 @@ pub(super) mod tests {
 
     #[test]
     fn both_spellings_of_the_version() {
-        assert_eq!(version_in("home = /x\nversion_info = 3.11.7.final.0\n"), Some((3, 11)));
+        assert_eq!(
+            version_in("home = /x\nversion_info = 3.11.7.final.0\n"),
+            Some((3, 11))
+        );
         assert_eq!(version_in("version=3.14\n"), Some((3, 14)));
         assert_eq!(version_in("home = /x\n"), None);
         assert_eq!(version_in("version = x\n"), None);

@@ -104,10 +104,19 @@ impl fmt::Display for Unfit {
             Self::NoFlare => f.write_str("has no NVFlare"),
             Self::UnsupportedFlare { version } => {
                 let [first, .., last] = Line::ALL;
-                write!(f, "has NVFlare {version}, and only {first} to {last} are supported")
+                write!(
+                    f,
+                    "has NVFlare {version}, and only {first} to {last} are supported"
+                )
             }
-            Self::UnsupportedPython { version: (major, minor), minors: (first, last) } => {
-                write!(f, "is Python {major}.{minor}, and 3.{first} to 3.{last} is needed")
+            Self::UnsupportedPython {
+                version: (major, minor),
+                minors: (first, last),
+            } => {
+                write!(
+                    f,
+                    "is Python {major}.{minor}, and 3.{first} to 3.{last} is needed"
+                )
             }
             Self::OtherLine { version } => write!(f, "has NVFlare {version}"),
             Self::Lacks { module } => write!(f, "lacks the module `{module}`"),

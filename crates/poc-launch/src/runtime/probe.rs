@@ -37,22 +37,41 @@ pub(super) struct Answer {
 /// Starts the Python and asks it, in the environment that participants will run in: a user's own
 /// site-packages and PYTHONPATH count, since they count there. NVFlare is not imported.
 pub(super) fn ask(python: &Utf8Path, env: &Env) -> Result<Answer, Unfit> {
-    let program = Program { path: python, arguments: &["-c", PROGRAM], env, changes: &[], limit: LIMIT };
+    let program = Program {
+        path: python,
+        arguments: &["-c", PROGRAM],
+        env,
+        changes: &[],
+        limit: LIMIT,
+    };
     let broken = |line: String| Unfit::Broken { tail: vec![line] };
     match program.run(&Cancel::new(), &mut |_| {}) {
         Ok(finished) => {
-            let answer = finished.lines.iter().rev().find_map(|line| line.strip_prefix(MARK));
+            let answer = finished
+                .lines
+                .iter()
+                .rev()
+                .find_map(|line| line.strip_prefix(MARK));
             match answer.map(serde_json::from_str) {
                 Some(Ok(answer)) if finished.status.success() => Ok(answer),
-                _ => Err(Unfit::Broken { tail: finished.tail(TAIL) }),
+                _ => Err(Unfit::Broken {
+                    tail: finished.tail(TAIL),
+                }),
             }
         }
         Err(Stopped::NotStarted(error)) if error.kind() == std::io::ErrorKind::NotFound => {
             // A script whose interpreter is missing is as absent to the system as one that is.
-            Err(if python.exists() { broken("its interpreter is missing".into()) } else { Unfit::Absent })
+            Err(if python.exists() {
+                broken("its interpreter is missing".into())
+            } else {
+                Unfit::Absent
+            })
         }
         Err(Stopped::NotStarted(error)) => Err(broken(error.to_string())),
-        Err(Stopped::TooSlow) => Err(broken(format!("it did not answer within {} s", LIMIT.as_secs()))),
+        Err(Stopped::TooSlow) => Err(broken(format!(
+            "it did not answer within {} s",
+            LIMIT.as_secs()
+        ))),
         Err(Stopped::Cancelled(cancelled)) => Err(broken(cancelled.to_string())),
         Err(Stopped::Error(error)) => Err(broken(error.to_string())),
     }
@@ -65,7 +84,10 @@ mod tests {
 
     fn ask_script(script: &str) -> Result<Answer, Unfit> {
         let dir = tempfile::tempdir().unwrap();
-        let python = program(&Utf8Path::from_path(dir.path()).unwrap().join("python3"), script);
+        let python = program(
+            &Utf8Path::from_path(dir.path()).unwrap().join("python3"),
+            script,
+        );
         ask(&python, &Env::from_process())
     }
 
@@ -94,15 +116,27 @@ mod tests {
     #[test]
     fn what_crashes_shows_its_last_words() {
         let shim = "echo \"pyenv: python3: command not found\" >&2; exit 127";
-        assert_eq!(tail(ask_script(shim)), ["pyenv: python3: command not found"]);
-        assert_eq!(tail(ask_script("kill -SEGV $$")), ["it was ended by signal 11"]);
+        assert_eq!(
+            tail(ask_script(shim)),
+            ["pyenv: python3: command not found"]
+        );
+        assert_eq!(
+            tail(ask_script("kill -SEGV $$")),
+            ["it was ended by signal 11"]
+        );
         assert_eq!(tail(ask_script("echo 'poc-probe:{}'")), ["poc-probe:{}"]);
         assert_eq!(tail(ask_script("exit 0")), ["it ended with exit status: 0"]);
-        assert_eq!(ask("/no/such/python".into(), &Env::default()), Err(Unfit::Absent));
+        assert_eq!(
+            ask("/no/such/python".into(), &Env::default()),
+            Err(Unfit::Absent)
+        );
         let dir = tempfile::tempdir().unwrap();
         let script = Utf8Path::from_path(dir.path()).unwrap().join("python3");
         program(&script, "");
         fs_err::write(&script, "#!/no/such/interpreter\n").unwrap();
-        assert_eq!(tail(ask(&script, &Env::default())), ["its interpreter is missing"]);
+        assert_eq!(
+            tail(ask(&script, &Env::default())),
+            ["its interpreter is missing"]
+        );
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::Cancel;
 use poc_core::env::Env;
-use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::Error;
 use crate::logs::Follower;
-use crate::process::{Handle, Identity};
+use crate::process::{self, Handle, Identity};
 
 /// How soon what it printed is seen.
 const LOOK: Duration = Duration::from_millis(100);
@@ -69,12 +69,23 @@ pub(super) enum Stopped {
 
 impl Program<'_> {
     /// Runs it to its end. Whatever the outcome, nothing of it is running afterwards.
-    pub(super) fn run(&self, cancel: &Cancel, on_line: &mut dyn FnMut(&str)) -> Result<Finished, Stopped> {
-        let output = tempfile::NamedTempFile::new().map_err(|error| Stopped::Error(error.into()))?;
-        let handles = output.as_file().try_clone().and_then(|out| Ok((out, output.as_file().try_clone()?)));
+    pub(super) fn run(
+        &self,
+        cancel: &Cancel,
+        on_line: &mut dyn FnMut(&str),
+    ) -> Result<Finished, Stopped> {
+        let output =
+            tempfile::NamedTempFile::new().map_err(|error| Stopped::Error(error.into()))?;
+        let handles = output
+            .as_file()
+            .try_clone()
+            .and_then(|out| Ok((out, output.as_file().try_clone()?)));
         let (out, err) = handles.map_err(|error| Stopped::Error(error.into()))?;
         let mut command = Command::new(self.path);
-        command.args(self.arguments).env_clear().envs(self.env.iter());
+        command
+            .args(self.arguments)
+            .env_clear()
+            .envs(self.env.iter());
         for (name, value) in self.changes {
             match value {
                 Some(value) => command.env(name, value),
@@ -82,10 +93,16 @@ impl Program<'_> {
             };
         }
         // A group of its own: the terminal's Ctrl-C is for us, and what it starts ends with it.
-        let child = command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0)
+            .spawn();
         let mut group = Group(child.map_err(Stopped::NotStarted)?);
-        let path = Utf8PathBuf::from_path_buf(output.path().to_owned())
-            .map_err(|_| Stopped::Error(io::Error::other("the temporary directory's path is not UTF-8").into()))?;
+        let path = Utf8PathBuf::from_path_buf(output.path().to_owned()).map_err(|_| {
+            Stopped::Error(io::Error::other("the temporary directory's path is not UTF-8").into())
+        })?;
         let mut follower = Follower::at_start(path);
         let mut lines = Vec::new();
         let mut listen = |follower: &mut Follower| -> Result<(), Stopped> {
@@ -135,19 +152,16 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(leader) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) else {
-            return;
-        };
-        // Where the leader was waited for and the group is empty, the number might be another's by
-        // now; but a number that is still a group's is not given to a new process.
-        let mut alive = test_kill_process_group(leader).is_ok();
         let deadline = Instant::now() + LONGEST_END;
-        while alive && Instant::now() < deadline {
-            let _ = kill_process_group(leader, Signal::KILL);
-            let _ = self.0.wait();
+        // The leader's number stays the group's while one of the group lives, so it can be no other's.
+        while process::group_lives(self.0.id()) && Instant::now() < deadline {
+            if let Some(leader) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(leader, Signal::KILL);
+            }
             std::thread::sleep(Duration::from_millis(5));
-            alive = test_kill_process_group(leader).is_ok();
         }
+        // Reaps the leader, if nobody has.
+        let _ = self.0.wait();
     }
 }
 
@@ -155,7 +169,11 @@ impl Drop for Group {
 mod tests {
     use super::*;
 
-    fn run(script: &str, limit: Duration, cancel: &Cancel) -> (Result<Finished, Stopped>, Vec<String>) {
+    fn run(
+        script: &str,
+        limit: Duration,
+        cancel: &Cancel,
+    ) -> (Result<Finished, Stopped>, Vec<String>) {
         let env = Env::from_pairs([("PATH", "/usr/bin:/bin"), ("A", "1"), ("B", "2")]);
         let program = Program {
             path: "/bin/sh".into(),
@@ -173,7 +191,11 @@ mod tests {
 
     #[test]
     fn it_is_heard_and_its_environment_is_as_said() {
-        let (finished, heard) = run("echo \"$A,$B,$C\"; echo err >&2; printf end; exit 3", LONG, &Cancel::new());
+        let (finished, heard) = run(
+            "echo \"$A,$B,$C\"; echo err >&2; printf end; exit 3",
+            LONG,
+            &Cancel::new(),
+        );
         let finished = finished.unwrap();
         assert_eq!(finished.status.code(), Some(3));
         assert_eq!(finished.lines, [",2,3", "err", "end"]);
@@ -186,12 +208,19 @@ mod tests {
         let (finished, _) = run("exit 4", LONG, &Cancel::new());
         assert_eq!(finished.unwrap().tail(5), ["it ended with exit status: 4"]);
         let (finished, _) = run("echo x; kill -SEGV $$", LONG, &Cancel::new());
-        assert_eq!(finished.unwrap().tail(5), ["x", "it was ended by signal 11"]);
+        assert_eq!(
+            finished.unwrap().tail(5),
+            ["x", "it was ended by signal 11"]
+        );
     }
 
     #[test]
     fn a_slow_one_is_ended_with_what_it_started() {
-        let (stopped, heard) = run("sleep 600 & echo $!; wait", Duration::from_millis(300), &Cancel::new());
+        let (stopped, heard) = run(
+            "sleep 600 & echo $!; wait",
+            Duration::from_millis(300),
+            &Cancel::new(),
+        );
         assert!(matches!(stopped, Err(Stopped::TooSlow)));
         assert_eq!(Identity::of(heard[0].parse().unwrap()), None);
     }
@@ -200,10 +229,21 @@ mod tests {
     fn a_cancelled_one_too_and_one_that_does_not_exist_never_starts() {
         let cancel = Cancel::new();
         cancel.cancel();
-        assert!(matches!(run("sleep 600", LONG, &cancel).0, Err(Stopped::Cancelled(_))));
+        assert!(matches!(
+            run("sleep 600", LONG, &cancel).0,
+            Err(Stopped::Cancelled(_))
+        ));
         let env = Env::default();
-        let missing =
-            Program { path: "/no/such".into(), arguments: &[], env: &env, changes: &[], limit: LONG };
-        assert!(matches!(missing.run(&Cancel::new(), &mut |_| {}), Err(Stopped::NotStarted(_))));
+        let missing = Program {
+            path: "/no/such".into(),
+            arguments: &[],
+            env: &env,
+            changes: &[],
+            limit: LONG,
+        };
+        assert!(matches!(
+            missing.run(&Cancel::new(), &mut |_| {}),
+            Err(Stopped::NotStarted(_))
+        ));
     }
 }

@@ -16,7 +16,9 @@ use crate::runtime::{Tried, Unfit, find, probe};
 /// that is a package of its own), else [`Error::NoBasePython`].
 pub(super) fn python(line: Line, env: &Env) -> Result<Utf8PathBuf, Error> {
     let (oldest, newest) = line.python_versions();
-    let by_version = (oldest..=newest).rev().map(|minor| format!("python3.{minor}"));
+    let by_version = (oldest..=newest)
+        .rev()
+        .map(|minor| format!("python3.{minor}"));
     let names = ["python3".to_owned()].into_iter().chain(by_version);
     let mut tried: Vec<Tried> = Vec::new();
     let mut incomplete = None;
@@ -24,7 +26,10 @@ pub(super) fn python(line: Line, env: &Env) -> Result<Utf8PathBuf, Error> {
         let why = match probe::ask(&python, env) {
             Err(why) => why,
             Ok(answer) if answer.python.0 != 3 || !(oldest..=newest).contains(&answer.python.1) => {
-                Unfit::UnsupportedPython { version: answer.python, minors: (oldest, newest) }
+                Unfit::UnsupportedPython {
+                    version: answer.python,
+                    minors: (oldest, newest),
+                }
             }
             Ok(answer) => match answer.lacks.into_iter().next() {
                 // The program itself, as a shim may be another one tomorrow.
@@ -39,8 +44,15 @@ pub(super) fn python(line: Line, env: &Env) -> Result<Utf8PathBuf, Error> {
         tried.push(Tried { python, why });
     }
     Err(match incomplete {
-        Some((python, minor, module)) => Error::VenvMissing { python, minor, module },
-        None => Error::NoBasePython { minors: (oldest, newest), tried },
+        Some((python, minor, module)) => Error::VenvMissing {
+            python,
+            minor,
+            module,
+        },
+        None => Error::NoBasePython {
+            minors: (oldest, newest),
+            tried,
+        },
     })
 }
 
@@ -66,18 +78,35 @@ mod tests {
         let old = r#"{"python":[3,9],"executable":"/old","lacks":[]}"#;
         let fit = |path: &str| format!(r#"{{"python":[3,12],"executable":"{path}","lacks":[]}}"#);
         let (a, b) = (fit("/a"), fit("/b"));
-        assert_eq!(find_among(&[("python3", &a), ("python3.13", &b)]).unwrap(), "/a");
-        assert_eq!(find_among(&[("python3", old), ("python3.11", &a), ("python3.13", &b)]).unwrap(), "/b");
+        assert_eq!(
+            find_among(&[("python3", &a), ("python3.13", &b)]).unwrap(),
+            "/a"
+        );
+        assert_eq!(
+            find_among(&[("python3", old), ("python3.11", &a), ("python3.13", &b)]).unwrap(),
+            "/b"
+        );
         // 3.15 is not looked at.
         let error = find_among(&[("python3", old), ("python3.15", &b)]).unwrap_err();
-        assert_eq!(error.to_string(), "no Python 3.10 to 3.14 was found to install NVFlare with");
+        assert_eq!(
+            error.to_string(),
+            "no Python 3.10 to 3.14 was found to install NVFlare with"
+        );
     }
 
     #[test]
     fn debian_without_python3_venv_is_told_the_package() {
         let bare = r#"{"python":[3,11],"executable":"/usr/bin/python3","lacks":["ensurepip"]}"#;
         let error = find_among(&[("python3", bare)]).unwrap_err();
-        assert!(error.to_string().ends_with("its module `ensurepip` is missing"), "{error}");
-        assert_eq!(error.hints(), ["on Debian and Ubuntu: `sudo apt install python3.11-venv`"]);
+        assert!(
+            error
+                .to_string()
+                .ends_with("its module `ensurepip` is missing"),
+            "{error}"
+        );
+        assert_eq!(
+            error.hints(),
+            ["on Debian and Ubuntu: `sudo apt install python3.11-venv`"]
+        );
     }
 }

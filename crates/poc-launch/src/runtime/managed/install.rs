@@ -8,7 +8,9 @@ use poc_core::fsio::{self, FileLock};
 use poc_core::{Cancel, FlareVersion, Line};
 use serde::{Deserialize, Serialize};
 
-use super::{MARKER, Marker, as_runtime, base, lock_file, newest_release, progress, runtimes_dir, whole};
+use super::{
+    MARKER, Marker, as_runtime, base, lock_file, newest_release, progress, runtimes_dir, whole,
+};
 use crate::Error;
 use crate::runtime::program::{Finished, Program, Stopped};
 use crate::runtime::{Runtime, find};
@@ -98,11 +100,19 @@ pub fn install(
     fsio::create_dir_private(&runtimes)?;
     let _lock = lock(&runtimes, cancel, events)?;
     let directory = runtimes.join(version.as_str());
-    let mut job = Job { version, line, extra, directory, env, cancel, events };
+    let mut job = Job {
+        version,
+        line,
+        extra,
+        directory,
+        env,
+        cancel,
+        events,
+    };
     match whole(&job.directory).and_then(|managed| managed.runtime) {
         Some(runtime) if extra.is_empty() => return Ok(runtime),
         Some(runtime) => {
-            job.pip_install(extra)?;
+            job.add(extra)?;
             return Ok(runtime);
         }
         // What is left of an installation that was killed, or of a Python that was removed.
@@ -121,11 +131,20 @@ fn release(version: Option<&str>) -> Result<(FlareVersion, Line), Error> {
     let text = version.map_or_else(|| Line::NEWEST.to_string(), |text| text.trim().to_owned());
     let line: Line = text.parse()?;
     let is_line = text.trim_start_matches('v').matches('.').count() < 2;
-    let version: FlareVersion = if is_line { newest_release(line) } else { text.trim_start_matches('v') }.parse()?;
+    let version: FlareVersion = if is_line {
+        newest_release(line)
+    } else {
+        text.trim_start_matches('v')
+    }
+    .parse()?;
     Ok((version, line))
 }
 
-fn lock(runtimes: &Utf8Path, cancel: &Cancel, events: &mut dyn FnMut(InstallEvent)) -> Result<FileLock, Error> {
+fn lock(
+    runtimes: &Utf8Path,
+    cancel: &Cancel,
+    events: &mut dyn FnMut(InstallEvent),
+) -> Result<FileLock, Error> {
     let path = lock_file(runtimes);
     let deadline = Instant::now() + LONGEST_WAIT;
     let mut told = false;
@@ -139,7 +158,9 @@ fn lock(runtimes: &Utf8Path, cancel: &Cancel, events: &mut dyn FnMut(InstallEven
         }
         cancel.check()?;
         if Instant::now() >= deadline {
-            return Err(Error::RuntimesBusy { directory: runtimes.to_owned() });
+            return Err(Error::RuntimesBusy {
+                directory: runtimes.to_owned(),
+            });
         }
         std::thread::sleep(RETRY);
     }
@@ -161,7 +182,7 @@ impl Job<'_> {
         let requirement = format!("nvflare=={}", self.version);
         let mut packages = vec![requirement.as_str()];
         packages.extend(self.extra);
-        let installer = match find::on_path("uv", self.env).into_iter().next() {
+        let installer = match self.uv() {
             Some(uv) => match self.with_uv(&uv, &packages) {
                 Ok(()) => Installer::Uv,
                 Err(Error::InstallFailed { tail, .. }) => {
@@ -175,7 +196,10 @@ impl Job<'_> {
             None => self.with_pip(&packages)?,
         };
         let runtime = self.check()?;
-        let marker = Marker { flare_version: self.version.clone(), installer };
+        let marker = Marker {
+            flare_version: self.version.clone(),
+            installer,
+        };
         let text = serde_json::to_vec_pretty(&marker).map_err(std::io::Error::from)?;
         fsio::sync_tree(&self.directory)?;
         fsio::write_atomic(&self.directory.join(MARKER), &text, 0o644)?;
@@ -186,10 +210,33 @@ impl Job<'_> {
         let (oldest, newest) = self.line.python_versions();
         let python = format!(">=3.{oldest},<3.{}", newest + 1);
         let directory = self.directory.clone();
-        (self.events)(InstallEvent::Environment { directory: directory.clone(), installer: Installer::Uv });
-        self.run(uv, &["venv", "--no-project", "--python", &python, directory.as_str()], &[])?;
+        (self.events)(InstallEvent::Environment {
+            directory: directory.clone(),
+            installer: Installer::Uv,
+        });
+        self.run(
+            uv,
+            &[
+                "venv",
+                "--no-project",
+                "--python",
+                &python,
+                directory.as_str(),
+            ],
+            &[],
+        )?;
+        self.uv_install(uv, packages)
+    }
+
+    fn uv_install(&mut self, uv: &Utf8Path, packages: &[&str]) -> Result<(), Error> {
         let target = self.python();
-        let mut arguments = vec!["pip", "install", "--compile-bytecode", "--python", target.as_str()];
+        let mut arguments = vec![
+            "pip",
+            "install",
+            "--compile-bytecode",
+            "--python",
+            target.as_str(),
+        ];
         arguments.extend(packages);
         self.run(uv, &arguments, &[])
     }
@@ -197,15 +244,26 @@ impl Job<'_> {
     fn with_pip(&mut self, packages: &[&str]) -> Result<Installer, Error> {
         let base = base::python(self.line, self.env)?;
         let directory = self.directory.clone();
-        (self.events)(InstallEvent::Environment { directory: directory.clone(), installer: Installer::Pip });
+        (self.events)(InstallEvent::Environment {
+            directory: directory.clone(),
+            installer: Installer::Pip,
+        });
         self.run(&base, &["-I", "-m", "venv", directory.as_str()], &[])?;
         self.pip_install(packages)?;
         Ok(Installer::Pip)
     }
 
     fn pip_install(&mut self, packages: &[&str]) -> Result<(), Error> {
-        let mut arguments =
-            vec!["-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"];
+        let mut arguments = vec![
+            "-I",
+            "-m",
+            "pip",
+            "install",
+            "--no-input",
+            "--disable-pip-version-check",
+            "--progress-bar",
+            "off",
+        ];
         arguments.extend(packages);
         // Where pip unpacks: in here, so that it is gone with the rest when pip is killed.
         let scratch = self.directory.join(".tmp");
@@ -216,6 +274,21 @@ impl Job<'_> {
         result
     }
 
+    /// Adds packages to what is there already, whichever installer made it.
+    fn add(&mut self, packages: &[&str]) -> Result<(), Error> {
+        if let Some(uv) = self.uv() {
+            return self.uv_install(&uv, packages);
+        }
+        // uv makes environments without pip.
+        let python = self.python();
+        self.run(&python, &["-I", "-m", "ensurepip"], &[])?;
+        self.pip_install(packages)
+    }
+
+    fn uv(&self) -> Option<Utf8PathBuf> {
+        find::on_path("uv", self.env).into_iter().next()
+    }
+
     /// Whether it is what was asked for, and works.
     fn check(&mut self) -> Result<Runtime, Error> {
         (self.events)(InstallEvent::Checking);
@@ -223,7 +296,10 @@ impl Job<'_> {
         self.run(&python, &["-I", "-c", CHECK], &[])?;
         match as_runtime(&self.directory) {
             Ok(runtime) if runtime.flare_version == self.version => Ok(runtime),
-            Ok(runtime) => Err(self.failed(vec![format!("{} was installed in its place", runtime.flare_version)])),
+            Ok(runtime) => Err(self.failed(vec![format!(
+                "{} was installed in its place",
+                runtime.flare_version
+            )])),
             Err(why) => Err(self.failed(vec![format!("what was installed {why}")])),
         }
     }
@@ -232,11 +308,26 @@ impl Job<'_> {
         self.directory.join("bin/python3")
     }
 
-    fn run(&mut self, program: &Utf8Path, arguments: &[&str], changes: &[(&str, Option<&str>)]) -> Result<(), Error> {
+    fn run(
+        &mut self,
+        program: &Utf8Path,
+        arguments: &[&str],
+        changes: &[(&str, Option<&str>)],
+    ) -> Result<(), Error> {
         // A Python of another place must not be mixed in.
-        let mut all = vec![("PYTHONHOME", None), ("PYTHONPATH", None), ("VIRTUAL_ENV", None)];
+        let mut all = vec![
+            ("PYTHONHOME", None),
+            ("PYTHONPATH", None),
+            ("VIRTUAL_ENV", None),
+        ];
         all.extend(changes);
-        let program = Program { path: program, arguments, env: self.env, changes: &all, limit: LONGEST_INSTALL };
+        let program = Program {
+            path: program,
+            arguments,
+            env: self.env,
+            changes: &all,
+            limit: LONGEST_INSTALL,
+        };
         let events = &mut self.events;
         let result = program.run(self.cancel, &mut |line| {
             if let Some(event) = progress::read(line) {
@@ -246,23 +337,32 @@ impl Job<'_> {
         match result {
             Ok(Finished { status, .. }) if status.success() => Ok(()),
             Ok(finished) => Err(self.failed(complaint(finished.tail(TAIL)))),
-            Err(Stopped::NotStarted(error)) => Err(self.failed(vec![format!("{}: {error}", program.path)])),
-            Err(Stopped::TooSlow) => {
-                Err(self.failed(vec![format!("it was not done after {} min", LONGEST_INSTALL.as_secs() / 60)]))
+            Err(Stopped::NotStarted(error)) => {
+                Err(self.failed(vec![format!("{}: {error}", program.path)]))
             }
+            Err(Stopped::TooSlow) => Err(self.failed(vec![format!(
+                "it was not done after {} min",
+                LONGEST_INSTALL.as_secs() / 60
+            )])),
             Err(Stopped::Cancelled(cancelled)) => Err(cancelled.into()),
             Err(Stopped::Error(error)) => Err(error),
         }
     }
 
     fn failed(&self, tail: Vec<String>) -> Error {
-        Error::InstallFailed { version: self.version.clone(), tail }
+        Error::InstallFailed {
+            version: self.version.clone(),
+            tail,
+        }
     }
 }
 
 /// pip ends with advice; the line that says what went wrong comes last here, where it is shown.
 fn complaint(mut tail: Vec<String>) -> Vec<String> {
-    if let Some(at) = tail.iter().rposition(|line| line.trim_start().starts_with("ERROR:")) {
+    if let Some(at) = tail
+        .iter()
+        .rposition(|line| line.trim_start().starts_with("ERROR:"))
+    {
         let line = tail.remove(at);
         tail.push(line);
     }
@@ -270,141 +370,4 @@ fn complaint(mut tail: Vec<String>) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runtime::metadata::tests::program;
-    use crate::runtime::program::Stopped;
-
-    /// A stand-in for PyPI: a directory with a wheel called nvflare that holds nothing but two empty
-    /// modules. pip, venv and Python are real.
-    struct Index {
-        dir: tempfile::TempDir,
-    }
-
-    impl Index {
-        fn new(module: &str) -> Self {
-            let index = Self { dir: tempfile::tempdir().unwrap() };
-            let script = format!(
-                "import sys, zipfile\n\
-                 wheel = zipfile.ZipFile(sys.argv[1] + '/nvflare-2.9.0-py3-none-any.whl', 'w')\n\
-                 package = 'nvflare/private/fed/app/'\n\
-                 for name in ('server/server_train', 'client/client_train'):\n\
-                 \x20   wheel.writestr(package + name + '.py', {module:?})\n\
-                 info = 'nvflare-2.9.0.dist-info/'\n\
-                 wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: nvflare\\nVersion: 2.9.0\\n')\n\
-                 wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n')\n\
-                 wheel.writestr(info + 'RECORD', '')\n\
-                 wheel.close()\n"
-            );
-            let python = super::super::tests::any_python();
-            let target = index.path("");
-            let program = Program {
-                path: &python,
-                arguments: &["-c", &script, target.as_str()],
-                env: &Env::from_process(),
-                changes: &[],
-                limit: Duration::from_secs(60),
-            };
-            let finished: Result<Finished, Stopped> = program.run(&Cancel::new(), &mut |_| {});
-            assert!(finished.unwrap().status.success());
-            index
-        }
-
-        fn path(&self, name: &str) -> Utf8PathBuf {
-            Utf8Path::from_path(self.dir.path()).unwrap().join(name)
-        }
-
-        fn env(&self, more: &[(&str, &str)]) -> Env {
-            let python = super::super::tests::any_python();
-            let path = format!("{}:/usr/bin:/bin", python.parent().unwrap());
-            let index = self.path("");
-            let fixed =
-                [("PATH", path.as_str()), ("PIP_NO_INDEX", "1"), ("PIP_FIND_LINKS", index.as_str()), ("HOME", "/")];
-            Env::from_pairs(fixed.into_iter().chain(more.iter().copied()).map(|(k, v)| (k, v.to_owned())))
-        }
-
-        fn install(&self, version: &str, env: &Env) -> (Result<Runtime, Error>, Vec<InstallEvent>) {
-            let mut events = Vec::new();
-            let data = self.path("data é x");
-            let result = install(Some(version), &[], &data, env, &Cancel::new(), &mut |event| events.push(event));
-            (result, events)
-        }
-
-        fn left(&self) -> Vec<String> {
-            let runtimes = runtimes_dir(&self.path("data é x"));
-            runtimes.read_dir_utf8().unwrap().map(|entry| entry.unwrap().file_name().to_owned()).collect()
-        }
-    }
-
-    #[test]
-    fn it_is_whole_and_there_the_second_time() {
-        let index = Index::new("");
-        // What an earlier, killed installation left behind does not count and does not disturb.
-        let left = runtimes_dir(&index.path("data é x")).join("2.9.0/lib");
-        fs_err::create_dir_all(&left).unwrap();
-        let (runtime, events) = index.install("2.9", &index.env(&[("PYTHONPATH", "/no/such")]));
-        let runtime = runtime.unwrap();
-        assert_eq!(runtime.flare_version.to_string(), "2.9.0");
-        assert!(runtime.python.ends_with("runtimes/2.9.0/bin/python3"));
-        assert!(matches!(&events[0], InstallEvent::Environment { installer: Installer::Pip, .. }), "{events:?}");
-        assert!(events.contains(&InstallEvent::Installing { packages: 1 }), "{events:?}");
-        assert_eq!(events.last(), Some(&InstallEvent::Checking));
-        assert!(!runtime.python.parent().unwrap().with_file_name(".tmp").exists());
-        let (again, events) = index.install("2.9.0", &index.env(&[]));
-        assert_eq!(again.unwrap(), runtime);
-        assert!(events.is_empty());
-        let found = find(None, None, &Env::default(), &index.path("data é x")).unwrap();
-        assert_eq!(found, runtime);
-    }
-
-    #[test]
-    fn what_cannot_be_had_or_imported_leaves_nothing() {
-        let index = Index::new("raise ImportError('libstdc++ is too old')");
-        let (error, _) = index.install("2.8.1", &index.env(&[]));
-        let error = error.unwrap_err();
-        assert!(error.to_string().contains("No matching distribution found for nvflare==2.8.1"), "{error}");
-        assert_eq!(index.left(), [".lock"]);
-        let (error, _) = index.install("2.9.0", &index.env(&[]));
-        let error = error.unwrap_err();
-        assert!(error.to_string().ends_with("ImportError: libstdc++ is too old"), "{error}");
-        assert_eq!(index.left(), [".lock"]);
-    }
-
-    #[test]
-    fn a_cancelled_installation_leaves_nothing() {
-        let index = Index::new("");
-        let cancel = Cancel::new();
-        let data = index.path("data é x");
-        let mut events = |event| {
-            if matches!(event, InstallEvent::Environment { .. }) {
-                cancel.cancel();
-            }
-        };
-        let result = install(None, &[], &data, &index.env(&[]), &cancel, &mut events);
-        assert!(matches!(result, Err(Error::Interrupted(_))), "{result:?}");
-        assert_eq!(index.left(), [".lock"]);
-        assert!(crate::process::running_from(&data).unwrap().is_empty());
-    }
-
-    #[test]
-    fn where_uv_fails_pip_takes_over() {
-        let index = Index::new("");
-        program(&index.path("uv/uv"), "echo 'error: no interpreter found' >&2; exit 2");
-        let path = format!("{}:{}", index.path("uv"), index.env(&[]).text("PATH").unwrap());
-        let (runtime, events) = index.install("2.9.0", &index.env(&[("PATH", &path)]));
-        runtime.unwrap();
-        assert!(events.contains(&InstallEvent::FellBack { reason: "error: no interpreter found".into() }), "{events:?}");
-    }
-
-    #[test]
-    fn versions_and_lines() {
-        let of = |text: Option<&str>| release(text).map(|(version, line)| (version.to_string(), line));
-        assert_eq!(of(None).unwrap(), ("2.9.0".into(), Line::V2_9));
-        assert_eq!(of(Some("2.7")).unwrap(), ("2.7.3".into(), Line::V2_7));
-        assert_eq!(of(Some(" v2.8.1 ")).unwrap(), ("2.8.1".into(), Line::V2_8));
-        assert_eq!(of(Some("2.8.0rc1")).unwrap(), ("2.8.0rc1".into(), Line::V2_8));
-        for text in ["2.4.2", "3.0", "x", "../x", "--help"] {
-            assert!(matches!(of(Some(text)), Err(Error::Version(_))), "{text}");
-        }
-    }
-}
+mod tests;

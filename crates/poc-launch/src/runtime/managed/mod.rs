@@ -93,16 +93,30 @@ pub fn remove(version: &str, data_dir: &Utf8Path) -> Result<FlareVersion, Error>
     let runtimes = runtimes_dir(data_dir);
     let installed = list(data_dir)?;
     let wanted: Option<FlareVersion> = version.parse().ok();
-    let Some(managed) = installed.iter().find(|managed| Some(&managed.version) == wanted.as_ref()) else {
-        let installed = installed.into_iter().map(|managed| managed.version).collect();
-        return Err(Error::NoSuchRuntime { version: version.to_owned(), installed });
+    let Some(managed) = installed
+        .iter()
+        .find(|managed| Some(&managed.version) == wanted.as_ref())
+    else {
+        let installed = installed
+            .into_iter()
+            .map(|managed| managed.version)
+            .collect();
+        return Err(Error::NoSuchRuntime {
+            version: version.to_owned(),
+            installed,
+        });
     };
     let Some(_lock) = FileLock::try_exclusive(&lock_file(&runtimes))? else {
-        return Err(Error::RuntimesBusy { directory: runtimes });
+        return Err(Error::RuntimesBusy {
+            directory: runtimes,
+        });
     };
     let pids = process::running_from(&managed.directory)?;
     if !pids.is_empty() {
-        return Err(Error::RuntimeInUse { version: managed.version.clone(), pids });
+        return Err(Error::RuntimeInUse {
+            version: managed.version.clone(),
+            pids,
+        });
     }
     // First what says that it is whole: a removal that is broken off leaves nothing that counts.
     fs_err::remove_file(managed.directory.join(MARKER))?;
@@ -133,15 +147,19 @@ fn lock_file(runtimes: &Utf8Path) -> Utf8PathBuf {
 fn whole(directory: &Utf8Path) -> Option<Managed> {
     let text = fs_err::read_to_string(directory.join(MARKER)).ok()?;
     let marker: Marker = serde_json::from_str(&text).ok()?;
-    let mut managed =
-        Managed { version: marker.flare_version, directory: directory.to_owned(), runtime: None };
+    let mut managed = Managed {
+        version: marker.flare_version,
+        directory: directory.to_owned(),
+        runtime: None,
+    };
     managed.runtime = as_runtime(directory).ok();
     Some(managed)
 }
 
 /// What is in a directory, whole or not. Its Python is not started.
 fn as_runtime(directory: &Utf8Path) -> Result<Runtime, Unfit> {
-    find::look_at_files(&directory.join("bin/python3"), Origin::Managed).unwrap_or(Err(Unfit::NoFlare))
+    find::look_at_files(&directory.join("bin/python3"), Origin::Managed)
+        .unwrap_or(Err(Unfit::NoFlare))
 }
 
 #[cfg(test)]
@@ -160,7 +178,9 @@ pub(super) mod tests {
 
     impl Data {
         fn new() -> Self {
-            Self { dir: tempfile::tempdir().unwrap() }
+            Self {
+                dir: tempfile::tempdir().unwrap(),
+            }
         }
 
         fn path(&self) -> &Utf8Path {
@@ -171,8 +191,12 @@ pub(super) mod tests {
             let directory = runtimes_dir(self.path()).join(version);
             environment(&directory, Some(version), "");
             if whole {
-                let marker = Marker { flare_version: version.parse().unwrap(), installer: Installer::Pip };
-                fs_err::write(directory.join(MARKER), serde_json::to_vec(&marker).unwrap()).unwrap();
+                let marker = Marker {
+                    flare_version: version.parse().unwrap(),
+                    installer: Installer::Pip,
+                };
+                fs_err::write(directory.join(MARKER), serde_json::to_vec(&marker).unwrap())
+                    .unwrap();
             }
             directory
         }
@@ -180,10 +204,14 @@ pub(super) mod tests {
 
     #[test]
     fn the_data_directory_follows_the_environment() {
-        let of = |pairs: &[(&str, &str)]| data_dir(&Env::from_pairs(pairs.iter().copied())).unwrap();
+        let of =
+            |pairs: &[(&str, &str)]| data_dir(&Env::from_pairs(pairs.iter().copied())).unwrap();
         assert_eq!(of(&[("HOME", "/h")]), "/h/.local/share/poc");
         assert_eq!(of(&[("HOME", "/h"), ("XDG_DATA_HOME", "/x")]), "/x/poc");
-        assert_eq!(of(&[("HOME", "/h"), ("XDG_DATA_HOME", "x")]), "/h/.local/share/poc");
+        assert_eq!(
+            of(&[("HOME", "/h"), ("XDG_DATA_HOME", "x")]),
+            "/h/.local/share/poc"
+        );
     }
 
     #[test]
@@ -201,7 +229,10 @@ pub(super) mod tests {
             .map(|managed| (managed.version.to_string(), managed.runtime.is_some()))
             .collect();
         let expected = [("2.9.0", true), ("2.9.0rc1", false), ("2.8.1", true)];
-        assert_eq!(versions, expected.map(|(version, works)| (version.to_owned(), works)));
+        assert_eq!(
+            versions,
+            expected.map(|(version, works)| (version.to_owned(), works))
+        );
     }
 
     #[test]
@@ -212,7 +243,10 @@ pub(super) mod tests {
         assert_eq!(remove("2.9.0", data.path()).unwrap().to_string(), "2.9.0");
         assert!(!directory.exists());
         let error = remove("2.9.0", data.path()).unwrap_err();
-        assert!(matches!(&error, Error::NoSuchRuntime { installed, .. } if installed.len() == 1), "{error}");
+        assert!(
+            matches!(&error, Error::NoSuchRuntime { installed, .. } if installed.len() == 1),
+            "{error}"
+        );
         assert!(remove("../..", data.path()).is_err());
     }
 
@@ -223,13 +257,25 @@ pub(super) mod tests {
         let python = directory.join("bin/python3");
         fs_err::remove_file(&python).unwrap();
         std::os::unix::fs::symlink(which::which("sleep").unwrap(), &python).unwrap();
-        let mut child = std::process::Command::new(&python).arg("600").spawn().unwrap();
+        let mut child = std::process::Command::new(&python)
+            .arg("600")
+            .spawn()
+            .unwrap();
         let error = remove("2.9.0", data.path()).unwrap_err();
-        assert_eq!(error.to_string(), format!("the managed runtime 2.9.0 is in use by process {}", child.id()));
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "the managed runtime 2.9.0 is in use by process {}",
+                child.id()
+            )
+        );
         child.kill().unwrap();
         child.wait().unwrap();
         let lock = FileLock::try_exclusive(&lock_file(&runtimes_dir(data.path()))).unwrap();
-        assert!(matches!(remove("2.9.0", data.path()), Err(Error::RuntimesBusy { .. })));
+        assert!(matches!(
+            remove("2.9.0", data.path()),
+            Err(Error::RuntimesBusy { .. })
+        ));
         drop(lock);
         remove("2.9.0", data.path()).unwrap();
     }
@@ -237,7 +283,10 @@ pub(super) mod tests {
     #[test]
     fn every_line_has_a_release() {
         for line in Line::ALL {
-            assert_eq!(newest_release(line).parse::<FlareVersion>().unwrap().line(), Some(line));
+            assert_eq!(
+                newest_release(line).parse::<FlareVersion>().unwrap().line(),
+                Some(line)
+            );
         }
     }
 }
