@@ -22,6 +22,12 @@ pub enum Sighting {
         /// The client's name.
         client: String,
     },
+    /// A listener of this participant could not be opened; NVFlare goes on trying, even after it has
+    /// said that it is up.
+    CannotListen {
+        /// What the system said.
+        reason: String,
+    },
     /// The process has shut down in an orderly way.
     GoodBye,
 }
@@ -91,6 +97,11 @@ fn read(line: &str) -> Option<Sighting> {
         Some(Sighting::Joined {
             client: client.to_owned(),
         })
+    } else if message.starts_with("Connector [") && message.contains(" PASSIVE ") {
+        let (_, reason) = message.split_once(" failed with exception ")?;
+        Some(Sighting::CannotListen {
+            reason: reason.to_owned(),
+        })
     } else {
         None
     }
@@ -143,6 +154,19 @@ new pid 3590
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_port_that_is_taken() {
+        let line = "2026-11-24 17:42:15,457 - conn_manager - ERROR - Connector [CH00001 PASSIVE \
+                    http://0:8002] failed with exception OSError: [Errno 98] address already in use\n";
+        let reason = "OSError: [Errno 98] address already in use".to_owned();
+        let sightings = Scanner::default().feed(line.as_bytes());
+        assert_eq!(sightings, [Sighting::CannotListen { reason }]);
+        let starting = b"x - INFO - Connector [CH00001 PASSIVE http://0:8002] is starting\n";
+        assert_eq!(Scanner::default().feed(starting), []);
+        let client = b"x - ERROR - Connector [CH1 ACTIVE http://h:8002] failed with exception X\n";
+        assert_eq!(Scanner::default().feed(client), []);
     }
 
     #[test]
