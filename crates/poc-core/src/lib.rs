@@ -6,6 +6,7 @@ mod error;
 pub mod fsio;
 mod hint;
 mod listen;
+mod paths;
 pub mod project;
 pub mod settings;
 pub mod version;

@@ -164,7 +164,7 @@ pub(crate) fn poll_until<T>(
 }
 
 fn holder_of(file: &std::fs::Metadata) -> Option<u32> {
-    let locks = std::fs::read_to_string("/proc/locks").ok()?;
+    let locks = fs_err::read_to_string("/proc/locks").ok()?;
     holder_in(&locks, file.dev(), file.ino())
 }
 

@@ -32,7 +32,7 @@ impl fmt::Display for PathError {
 impl std::error::Error for PathError {}
 
 /// Adds the path to an error of the system, keeping its kind.
-fn at(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> io::Error {
+pub(crate) fn at(action: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> io::Error {
     let path = path.to_owned();
     move |cause| {
         io::Error::new(
