@@ -282,14 +282,18 @@ mod tests {
 
     #[test]
     fn what_starts_another_on_its_way_out_is_followed() {
-        let (mut child, scope) =
-            shell("trap 'setsid sleep 600 & exit' TERM; echo; while :; do sleep 0.01; done");
+        let (mut child, scope) = shell(
+            "trap 'setsid sleep 600 & echo $!; exit' TERM; echo; while :; do sleep 0.01; done",
+        );
         ready(&mut child);
         let (ended, _) = run(&scope, brief());
-        assert!(
-            ended.gone.iter().any(|found| found.command == "sleep 600"),
-            "{ended:?}"
-        );
+        let mut last_words = String::new();
+        // All who could write are gone, so this ends.
+        let output = child.stdout.as_mut().unwrap();
+        std::io::Read::read_to_string(output, &mut last_words).unwrap();
+        let heir: u32 = last_words.trim().parse().unwrap();
+        let gone = |found: &Found| found.identity.pid == heir;
+        assert!(ended.gone.iter().any(gone), "{ended:?}");
         assert!(scope.find().unwrap().is_empty());
         child.wait().unwrap();
     }
