@@ -1,5 +1,7 @@
 //! Removing a workspace.
 
+use std::time::Duration;
+
 use camino::Utf8PathBuf;
 use poc_core::fsio;
 use poc_core::workspace::{Recognised, Workspace, WorkspaceLock};
@@ -17,12 +19,14 @@ pub struct Cleaned {
 
 /// Removes a workspace, if it is one. Its links are removed, not what they lead to.
 ///
-/// Whether it is running is the caller's to know. `lock` is the workspace's lock; no lock is needed
-/// where there is no directory. An interruption leaves what can still be recognised and cleaned.
+/// Whether it is running is the caller's to know. `lock` is the workspace's lock where the caller has
+/// it already; otherwise it is taken here. An interruption leaves what can still be recognised and
+/// cleaned.
 ///
 /// # Errors
 ///
-/// [`poc_core::Error::Foreign`] where it is no POC, [`Error::Io`] with the path at which it stopped.
+/// [`poc_core::Error::Foreign`] where it is no POC, [`poc_core::Error::Busy`] where another process has
+/// the lock, [`Error::Io`] with the path at which it stopped.
 pub fn clean(workspace: &Workspace, lock: Option<&WorkspaceLock>) -> Result<Cleaned, Error> {
     let root = workspace.root();
     let removed = match workspace.recognise()? {
@@ -35,14 +39,15 @@ pub fn clean(workspace: &Workspace, lock: Option<&WorkspaceLock>) -> Result<Clea
             .into());
         }
         Recognised::Poc(_) | Recognised::Broken { .. } => {
-            debug_assert!(
-                lock.is_some_and(|lock| lock.workspace() == workspace),
-                "the workspace is locked"
-            );
+            let _own = lock
+                .is_none()
+                .then(|| workspace.lock(Duration::ZERO))
+                .transpose()?;
             // What it is recognised by goes last.
             let project = workspace.project_file();
-            for name in fsio::entries(root)?
-                .into_iter()
+            let names = fsio::entries(root)?;
+            for name in names
+                .iter()
                 .filter(|name| Some(name.as_str()) != project.file_name())
             {
                 fsio::remove_tree(&root.join(name))?;

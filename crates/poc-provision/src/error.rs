@@ -21,7 +21,7 @@ pub enum Error {
     },
     /// The project asks for something that `poc` does not do; kits without it would not be what was
     /// asked for.
-    #[error("{what} is not supported")]
+    #[error("{what} is not supported by this version of poc")]
     Unsupported {
         /// What, with where the project asks for it.
         what: String,

@@ -79,7 +79,7 @@ pub(super) fn settings(
         format!("startup/{ROLE_FILE}"),
         json::to_ascii(&role_file)?,
     )];
-    files.extend(script::participant(federation, participant)?);
+    files.extend(script::participant(federation, participant));
     files.extend(local::client(federation, client)?);
     Ok(files)
 }

@@ -130,6 +130,7 @@ pub(crate) fn credentials(
 
 /// The names of key and certificates in a role file, relative to `startup/`.
 #[derive(serde::Serialize)]
+#[expect(clippy::struct_field_names, reason = "NVFlare's names")]
 struct Tls {
     ssl_private_key: String,
     ssl_cert: String,

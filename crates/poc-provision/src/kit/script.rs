@@ -3,13 +3,9 @@
 use poc_core::project::{Kind, Participant};
 
 use super::{Federation, File, client, fill, server};
-use crate::Error;
 
 /// Scripts and readme of the server and of sites.
-pub(super) fn participant(
-    federation: &Federation<'_>,
-    participant: &Participant,
-) -> Result<Vec<File>, Error> {
+pub(super) fn participant(federation: &Federation<'_>, participant: &Participant) -> Vec<File> {
     let org = &participant.org;
     let name = &participant.name;
     // `uid=` must be in the script as it is: `nvflare preflight_check` reads it from there.
@@ -41,7 +37,7 @@ pub(super) fn participant(
     let script = |name: &str, template: &str| {
         File::script(format!("startup/{name}"), fill(template, &values))
     };
-    Ok(vec![
+    vec![
         script("start.sh", include_str!("scripts/start.sh")),
         script("sub_start.sh", include_str!("scripts/sub_start.sh")),
         script("stop_fl.sh", include_str!("scripts/stop_fl.sh")),
@@ -49,7 +45,7 @@ pub(super) fn participant(
             "readme.txt",
             fill(include_str!("text/participant.txt"), &values),
         ),
-    ])
+    ]
 }
 
 /// The admin's script.

@@ -64,7 +64,7 @@ pub(super) fn settings(
         format!("startup/{ROLE_FILE}"),
         json::to_ascii(&role_file)?,
     )];
-    files.extend(script::participant(federation, participant)?);
+    files.extend(script::participant(federation, participant));
     files.extend(local::server(federation)?);
     Ok(files)
 }

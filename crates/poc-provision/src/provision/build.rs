@@ -47,12 +47,11 @@ pub(super) fn build(
         || write_settings(request, plan, &paths, &mut tree),
     )?;
 
-    let authority = match kept {
-        Some(authority) => authority,
-        None => {
-            let key = keys.swap_remove(0);
-            Authority::create(&project.name, key, now, plan.root_days)?
-        }
+    let authority = if let Some(authority) = kept {
+        authority
+    } else {
+        let key = keys.swap_remove(0);
+        Authority::create(&project.name, key, now, plan.root_days)?
     };
     let root_certificate = authority.certificate_pem()?;
     let mut issued: Vec<(String, Identity)> = Vec::with_capacity(participants.len());

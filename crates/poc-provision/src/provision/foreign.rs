@@ -8,6 +8,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::fsio;
 use poc_core::workspace::Prepared;
 
+use crate::kit;
+
 /// The names that NVFlare's own provisioning gives to files in `startup/`, over all lines.
 const STARTUP: [&str; 21] = [
     "fed_server.json",
@@ -69,7 +71,7 @@ fn is_residue(name: &str) -> bool {
     };
     LOGS.iter().any(|log| rotated(log))
         || name == "_process_rc.txt"
-        || name.ends_with(".fl")
+        || ["pid.fl", "daemon_pid.fl", "shutdown.fl", "restart.fl"].contains(&name)
         || name == "__pycache__"
 }
 
@@ -112,10 +114,11 @@ impl Search<'_> {
                 } else if holds_a_file(&full)? {
                     found.push(path);
                 }
-            } else if !self.ours.is_unchanged(&path, &metadata)
-                && !(metadata.is_symlink() && name == crate::kit::TRANSFER)
-            {
-                found.push(path);
+            } else {
+                let leads_to_jobs = metadata.is_symlink() && name == kit::TRANSFER;
+                if !leads_to_jobs && !self.ours.is_unchanged(&path, &metadata) {
+                    found.push(path);
+                }
             }
         }
         Ok(())

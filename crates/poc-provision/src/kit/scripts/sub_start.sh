@@ -78,18 +78,20 @@ claim() {
   return "$outcome"
 }
 
-until claim; do
-  if [[ ! -w $kit ]]; then
-    echo "$kit cannot be written to." >&2
-    exit 1
-  fi
+while true; do
   holder=$(cat -- "$daemon_file" 2>/dev/null)
   if is_alive "$holder" && [[ $holder != "$$" ]]; then
     echo "There seems to be one instance, pid=$holder, running."
     echo "If you are sure it's not the case, please kill process $holder and then remove daemon_pid.fl in $kit"
     exit 1
   fi
-  rm -f -- "$daemon_file" || exit 1
+  # Left from an earlier run. What asks for something from here on asks this one.
+  rm -f -- "$daemon_file" "$shutdown_file" "$restart_file"
+  claim && break
+  if [[ ! -w $kit ]]; then
+    echo "$kit cannot be written to." >&2
+    exit 1
+  fi
 done
 
 asked_to_stop=no
@@ -101,9 +103,6 @@ pause() { sleep "$1" & wait "$!"; }
 python_pid=
 [[ -f $pid_file ]] && python_pid=$(cat -- "$pid_file")
 is_ours "$python_pid" || python_pid=
-
-# Left from an earlier run: asks nothing of this one.
-rm -f -- "$shutdown_file" "$restart_file"
 
 is_running() { [[ -n $python_pid ]] && is_alive "$python_pid"; }
 

@@ -1,0 +1,11 @@
+//! The crate as its users see it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod clean;
+mod jobs;
+mod kits;
+mod refusals;
+mod replace;
+mod scripts;
+mod support;
