@@ -15,7 +15,8 @@ use poc_provision::{Event, Request, provision};
 #[allow(clippy::print_stdout, reason = "an example shows what it does")]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let directory = tempfile::tempdir()?;
-    let directory = Utf8Path::from_path(directory.path()).ok_or("the temporary directory is not UTF-8")?;
+    let directory =
+        Utf8Path::from_path(directory.path()).ok_or("the temporary directory is not UTF-8")?;
     let workspace = Workspace::new(directory.join("poc"));
 
     let sites = ["hospital-a", "hospital-b"].map(String::from);
@@ -25,11 +26,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let begun = Instant::now();
     let mut lock = workspace.lock_create(Duration::from_secs(5))?;
-    let made = provision(&Request::new(&project, &workspace, &cancel), &mut lock, &mut |event| match event {
-        Event::Keys { done, total } => println!("key {done} of {total}"),
-        Event::Warning(text) => println!("warning: {text}"),
-        _ => {}
-    })?;
+    let made = provision(
+        &Request::new(&project, &workspace, &cancel),
+        &mut lock,
+        &mut |event| match event {
+            Event::Keys { done, total } => println!("key {done} of {total}"),
+            Event::Warning(text) => println!("warning: {text}"),
+            _ => {}
+        },
+    )?;
     println!("made in {} ms\n", begun.elapsed().as_millis());
 
     for kit in &made.kits {
@@ -39,7 +44,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("  {}/  {files}", part.file_name().unwrap_or_default());
         }
     }
-    println!("\nsites connect to {}:{}", made.server_host, made.fed_learn_port);
+    println!(
+        "\nsites connect to {}:{}",
+        made.server_host, made.fed_learn_port
+    );
     println!("certificates are valid until {}", made.certificates_until);
     Ok(())
 }
