@@ -131,7 +131,7 @@ impl<'a> Stage<'a> {
     ///
     /// When it cannot be reached.
     pub(crate) fn admin(&self) -> Result<impl AdminOps, CliError> {
-        Ok(Federation::open(self.prepared()?).admin(&self.runtime.python)?)
+        Ok(Federation::open(self.prepared()?).admin(Some(&self.runtime.python))?)
     }
 
     /// The kits of the sites.
