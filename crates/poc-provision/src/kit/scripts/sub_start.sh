@@ -24,7 +24,7 @@ for argument in "$@"; do
     --once) once=yes ;;
     --verify)
       "$python" -m nvflare.tool.verify_startup_kits -f "$kit" -c "$startup/rootCA.pem" || {
-        echo "The signatures of $kit do not verify." >&2
+        echo "The signatures of $kit do not verify, or there are none." >&2
         exit 1
       } ;;
     *)
