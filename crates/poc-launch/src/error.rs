@@ -104,6 +104,14 @@ pub enum Error {
         /// The processes that run from it.
         pids: Vec<u32>,
     },
+    /// The back end that was asked for cannot be had.
+    #[error("participants cannot be started by {wanted}: {reason}")]
+    SpawnUnavailable {
+        /// The back end.
+        wanted: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// There is no server or site of that name with a startup kit.
     #[error("there is no server or site named `{name}`")]
     UnknownParticipant {
@@ -315,6 +323,7 @@ impl Hint for Error {
             Self::RuntimeInUse { .. } => {
                 vec!["stop the POC that uses it with `poc stop`".to_owned()]
             }
+            Self::SpawnUnavailable { .. } => vec!["`--spawn exec` works always".to_owned()],
             Self::UnknownParticipant { name, known } => {
                 let list = format!("there are: {}", known.join(", "));
                 let nearest = poc_core::nearest(name, known.iter().map(String::as_str));

@@ -1,0 +1,309 @@
+//! Looking at a POC.
+
+use std::time::{Duration, SystemTime};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::project::Role;
+use poc_core::workspace::Kit;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::Federation;
+use super::survey::{Keeper, Survey};
+use crate::Error;
+use crate::logs::{self, Scanner, Sighting};
+use crate::plan;
+use crate::process::{Identity, Usage};
+use crate::supervisor::control::ParticipantState;
+
+/// How much of a log's end is searched for a registration, where nobody else knows of it.
+const LOG_LINES: usize = 5_000;
+
+/// How a POC is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// All in all.
+    pub state: PocState,
+    /// The supervisor's process, where one runs.
+    pub supervisor: Option<u32>,
+    /// Where the sites connect, as `host:port`.
+    pub server_address: String,
+    /// Where the admins connect, as `host:port`.
+    pub admin_address: String,
+    /// The server first, then the sites in the project's order.
+    pub participants: Vec<ParticipantStatus>,
+    /// FLARE consoles that are open.
+    pub consoles: Vec<Console>,
+    /// What the user should know: a supervisor that was killed, say.
+    pub warnings: Vec<String>,
+}
+
+/// How a POC is, all in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PocState {
+    /// Server and all sites run.
+    Running,
+    /// Some run.
+    Partial,
+    /// None runs.
+    Stopped,
+}
+
+impl PocState {
+    /// The word in the status table and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Partial => "partial",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
+/// How one participant is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParticipantStatus {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub role: Role,
+    /// Where it is in its life.
+    pub state: ParticipantState,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// What starts it again when it dies: the supervisor, or NVFlare's own watchdog.
+    pub daemon_pid: Option<u32>,
+    /// When its process was started (RFC 3339, UTC).
+    pub started: Option<String>,
+    /// How long its process has run, in seconds.
+    pub uptime_s: Option<f64>,
+    /// How often it was restarted since the user started it.
+    pub restarts: u32,
+    /// Processor use over the life of its process, in per cent of one core.
+    pub cpu_percent: Option<f64>,
+    /// Memory in bytes (the proportional share, where the system tells it).
+    pub memory_bytes: Option<u64>,
+    /// Its GPUs.
+    pub gpus: Vec<String>,
+    /// Of a site: whether it has registered with the server; `None` where that is not known.
+    pub registered: Option<bool>,
+    /// The ports that it serves on.
+    pub ports: Vec<u16>,
+    /// Its console log.
+    pub log: Utf8PathBuf,
+}
+
+/// An open FLARE console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// Its process.
+    pub pid: u32,
+    /// The admin who uses it.
+    pub user: String,
+}
+
+impl Federation {
+    /// How the POC is. Only looks: with our supervisor, without it (killed), and on what NVFlare's own
+    /// `nvflare poc start` made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where the system cannot be looked at.
+    pub fn status(&self) -> Result<Status, Error> {
+        let survey = Survey::look(&self.prepared)?;
+        Ok(self.status_of(&survey))
+    }
+
+    pub(super) fn status_of(&self, survey: &Survey) -> Status {
+        let (server_address, admin_address) = plan::addresses(&self.prepared);
+        let ports = [&server_address, &admin_address].map(|address| port(address));
+        let participants: Vec<ParticipantStatus> = survey
+            .kits
+            .iter()
+            .map(|kit| participant(survey, kit, &ports))
+            .collect();
+        let active = participants
+            .iter()
+            .filter(|it| it.state.is_active())
+            .count();
+        let state = match active {
+            0 => PocState::Stopped,
+            all if all == participants.len() => PocState::Running,
+            _ => PocState::Partial,
+        };
+        Status {
+            state,
+            supervisor: survey
+                .supervisor
+                .as_ref()
+                .map(|it| it.supervisor)
+                .or(survey.silent),
+            server_address,
+            admin_address,
+            warnings: warnings(survey, &participants),
+            participants,
+            consoles: survey.consoles(),
+        }
+    }
+}
+
+fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> ParticipantStatus {
+    let snapshot = survey.snapshot(&kit.name);
+    let running = survey.running(kit);
+    let identity = running.as_ref().and_then(|it| it.identity.as_ref());
+    let state = match (snapshot, &running) {
+        _ if identity.is_some_and(is_suspended) => ParticipantState::Suspended,
+        (Some(snapshot), _) if snapshot.state.is_active() => snapshot.state,
+        (_, Some(running)) if running.identity.is_some() => ParticipantState::Running,
+        // A watchdog that is about to start it.
+        (_, Some(_)) => ParticipantState::Starting,
+        (Some(snapshot), None) => snapshot.state,
+        (None, None) => ParticipantState::Stopped,
+    };
+    let recorded = survey.record.participants.get(&kit.name);
+    let recorded = recorded.filter(|recorded| Some(&recorded.identity) == identity);
+    let registered = match (kit.role, snapshot, recorded) {
+        (Role::Server, ..) => None,
+        (_, Some(snapshot), _) if snapshot.state.is_active() => Some(snapshot.ready),
+        _ if identity.is_none() => Some(false),
+        (_, _, Some(recorded)) if recorded.ready => Some(true),
+        _ => has_registered(&kit.console_log(), &kit.name).then_some(true),
+    };
+    let uptime = identity.and_then(Identity::uptime);
+    let usage = identity.and_then(Usage::of);
+    ParticipantStatus {
+        name: kit.name.clone(),
+        role: kit.role,
+        state,
+        pid: identity.map(|identity| identity.pid),
+        daemon_pid: running.as_ref().and_then(|running| match running.keeper {
+            Keeper::Supervisor(pid) | Keeper::Watchdog(pid) => Some(pid),
+            Keeper::Nobody => None,
+        }),
+        started: uptime.and_then(started),
+        uptime_s: uptime.map(|uptime| uptime.as_secs_f64()),
+        restarts: snapshot
+            .map(|it| it.restarts)
+            .or(recorded.map(|it| it.restarts))
+            .unwrap_or(0),
+        cpu_percent: usage
+            .zip(uptime)
+            .and_then(|(usage, uptime)| percent(usage.cpu, uptime)),
+        memory_bytes: usage.map(|usage| usage.memory),
+        gpus: snapshot.map(|it| it.gpus.clone()).unwrap_or_default(),
+        registered,
+        ports: if kit.role == Role::Server {
+            let mut ports: Vec<u16> = ports.iter().flatten().copied().collect();
+            ports.dedup();
+            ports
+        } else {
+            Vec::new()
+        },
+        log: kit.console_log(),
+    }
+}
+
+fn warnings(survey: &Survey, participants: &[ParticipantStatus]) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if let Some(pid) = survey.silent {
+        warnings.push(format!(
+            "the supervisor (PID {pid}) does not answer; `poc stop` ends everything"
+        ));
+    } else if survey.supervisor.is_none()
+        && participants
+            .iter()
+            .any(|it| it.pid.is_some() && it.daemon_pid.is_none())
+    {
+        warnings.push(
+            "the supervisor is gone, so nothing is started again when it dies; \
+             `poc start` takes over what runs, `poc stop` ends it"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+/// Halted by a signal, or by a debugger.
+fn is_suspended(identity: &Identity) -> bool {
+    i32::try_from(identity.pid)
+        .ok()
+        .and_then(|pid| procfs::process::Process::new(pid).ok()?.stat().ok())
+        .is_some_and(|stat| {
+            matches!(stat.state, 'T' | 't') && stat.starttime == identity.start_time
+        })
+}
+
+fn port(address: &str) -> Option<u16> {
+    address.rsplit(':').next()?.parse().ok()
+}
+
+fn started(uptime: Duration) -> Option<String> {
+    let started = OffsetDateTime::from(SystemTime::now() - uptime);
+    started.replace_nanosecond(0).ok()?.format(&Rfc3339).ok()
+}
+
+fn percent(used: Duration, of: Duration) -> Option<f64> {
+    let percent = 100.0 * used.as_secs_f64() / of.as_secs_f64();
+    // A tenth is as much as a glance can use.
+    percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
+}
+
+/// Whether the log says so, after whatever was started last.
+fn has_registered(log: &Utf8Path, name: &str) -> bool {
+    let lines = logs::tail(log, LOG_LINES).unwrap_or_default();
+    let begin = lines
+        .iter()
+        .rposition(|line| line.starts_with("--- ") && line.contains("poc start"))
+        .unwrap_or(0);
+    let mut scanner = Scanner::default();
+    let mut registered = false;
+    for line in &lines[begin..] {
+        for sighting in scanner.feed(format!("{line}\n").as_bytes()) {
+            match sighting {
+                Sighting::Registered { client } if client == name => registered = true,
+                Sighting::GoodBye => registered = false,
+                _ => {}
+            }
+        }
+    }
+    registered
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_log_says_of_a_registration_counts_since_the_last_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let log = Utf8Path::from_path(dir.path()).unwrap().join("log");
+        let registered = "t - x - INFO - Successfully registered client:site-1 for project p.\n";
+        for (text, expected) in [
+            (String::new(), false),
+            (registered.to_owned(), true),
+            (
+                format!("{registered}--- nvflare poc start Tue ---\n"),
+                false,
+            ),
+            (format!("--- poc start 2026 ---\n{registered}more\n"), true),
+            (registered.replace("site-1", "site-11"), false),
+            (
+                format!("{registered}t - MPM - INFO - MPM: Good Bye!\n"),
+                false,
+            ),
+        ] {
+            fs_err::write(&log, &text).unwrap();
+            assert_eq!(has_registered(&log, "site-1"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ports_and_percentages() {
+        assert_eq!(port("localhost:8002"), Some(8002));
+        assert_eq!(port("[::1]:8002"), Some(8002));
+        assert_eq!(port("localhost"), None);
+        let second = Duration::from_secs(1);
+        assert_eq!(percent(second, 3 * second), Some(33.3));
+        assert_eq!(percent(second, Duration::ZERO), None);
+    }
+}

@@ -1,0 +1,263 @@
+//! From kits, runtime and GPUs to a plan.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+use poc_core::Line;
+use poc_core::env::Env;
+use poc_core::project::Role;
+use poc_core::workspace::{Kit, Prepared};
+
+use super::{AdminPlan, LaunchPlan, ParticipantPlan, RestartPolicy, Spawn, environment};
+use crate::Error;
+use crate::runtime::Runtime;
+
+/// The GPUs of one site, as plain values: whoever dealt them is no business of this crate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SiteGpus {
+    /// Indices or UUIDs, for people and for JSON.
+    pub ids: Vec<String>,
+    /// What makes the process see these GPUs and no other.
+    pub environment: Vec<(String, String)>,
+}
+
+/// What a plan is built from.
+#[derive(Clone, Copy, Debug)]
+pub struct PlanRequest<'a> {
+    /// The prepared POC.
+    pub prepared: &'a Prepared,
+    /// The Python that runs the participants.
+    pub runtime: &'a Runtime,
+    /// The server and sites to start, by name.
+    pub selected: &'a [String],
+    /// GPUs by site; a site that is missing here inherits what the environment says.
+    pub gpus: &'a BTreeMap<String, SiteGpus>,
+    /// The environment that participants inherit.
+    pub env: &'a Env,
+    /// Which back end.
+    pub spawn: Spawn,
+}
+
+/// Builds the launch plan. Looks at the kits' directories and starts nothing.
+///
+/// # Errors
+///
+/// [`Error::RuntimeMismatch`] where the kits are for another line of NVFlare than the runtime has,
+/// [`Error::UnknownParticipant`] for a name that is no server or site with a kit,
+/// [`Error::SpawnUnavailable`] for a back end that cannot be had.
+pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
+    let PlanRequest {
+        prepared, runtime, ..
+    } = *request;
+    check_line(prepared, runtime)?;
+    if request.spawn == Spawn::Fork {
+        return Err(Error::SpawnUnavailable {
+            wanted: "a fork server",
+            reason: "this version of poc has none".to_owned(),
+        });
+    }
+    let kits = startable_kits(prepared);
+    if let Some(unknown) = request
+        .selected
+        .iter()
+        .find(|name| kits.iter().all(|kit| kit.name != **name))
+    {
+        return Err(Error::UnknownParticipant {
+            name: unknown.clone(),
+            known: kits.into_iter().map(|kit| kit.name).collect(),
+        });
+    }
+    let participants = kits
+        .iter()
+        .filter(|kit| request.selected.contains(&kit.name))
+        .map(|kit| participant(request, kit))
+        .collect();
+    let (server_address, admin_address) = addresses(prepared);
+    Ok(LaunchPlan {
+        workspace: prepared.workspace.root().to_owned(),
+        project: prepared.project.name.clone(),
+        server_address,
+        admin_address,
+        python: runtime.python.clone(),
+        flare_version: runtime.flare_version.to_string(),
+        spawn: request.spawn,
+        admin: admin(prepared),
+        participants,
+    })
+}
+
+/// The FLARE console of an admin, to be run in the foreground with the terminal's own stdio. Its
+/// log path is where a console log would lie; a console writes to its terminal.
+///
+/// # Errors
+///
+/// [`Error::RuntimeMismatch`], as for [`build`].
+pub fn console(
+    prepared: &Prepared,
+    kit: &Kit,
+    runtime: &Runtime,
+    study: Option<&str>,
+    debug: bool,
+    env: &Env,
+) -> Result<ParticipantPlan, Error> {
+    check_line(prepared, runtime)?;
+    let mut argv: Vec<String> = [
+        runtime.python.as_str(),
+        "-m",
+        "nvflare.fuel.hci.tools.admin",
+        "-m",
+        kit.dir.as_str(),
+        "-s",
+        "fed_admin.json",
+    ]
+    .map(str::to_owned)
+    .into();
+    if debug {
+        argv.push("--with_debug".to_owned());
+    }
+    if let Some(study) = study {
+        argv.extend(["--study".to_owned(), study.to_owned()]);
+    }
+    Ok(ParticipantPlan {
+        name: kit.name.clone(),
+        role: Role::Admin,
+        argv,
+        environment: environment::set(env, &runtime.python),
+        unset: environment::unset(),
+        directory: kit.dir.clone(),
+        log: kit.console_log(),
+        gpus: Vec::new(),
+        restart: RestartPolicy::NEVER,
+    })
+}
+
+/// The kits that run in the background: the server first, then the sites in the project's order.
+pub(crate) fn startable_kits(prepared: &Prepared) -> Vec<Kit> {
+    let mut kits: Vec<Kit> = prepared
+        .kits()
+        .into_iter()
+        .filter(|kit| matches!(kit.role, Role::Server | Role::Client))
+        .collect();
+    // Stable: sites keep their order.
+    kits.sort_by_key(|kit| kit.role != Role::Server);
+    kits
+}
+
+/// Where sites and admins connect.
+pub(crate) fn addresses(prepared: &Prepared) -> (String, String) {
+    let project = &prepared.project;
+    let (host, fed_learn, admin) = match &prepared.manifest {
+        Some(manifest) => (
+            manifest.server_host.clone(),
+            manifest.fed_learn_port,
+            manifest.admin_port,
+        ),
+        None => (
+            project
+                .server_spec()
+                .default_host
+                .clone()
+                .unwrap_or_else(|| project.server().name.clone()),
+            project.fed_learn_port(),
+            project.admin_port(prepared.line.unwrap_or(Line::NEWEST)),
+        ),
+    };
+    (format!("{host}:{fed_learn}"), format!("{host}:{admin}"))
+}
+
+pub(crate) fn admin(prepared: &Prepared) -> Option<AdminPlan> {
+    let kit = prepared.project_admin_kit();
+    kit.dir.is_dir().then_some(AdminPlan {
+        user: kit.name,
+        kit: kit.dir,
+    })
+}
+
+fn check_line(prepared: &Prepared, runtime: &Runtime) -> Result<(), Error> {
+    match prepared.line {
+        Some(kits) if kits != runtime.line => Err(Error::RuntimeMismatch {
+            kits,
+            runtime: runtime.flare_version.clone(),
+            python: runtime.python.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn participant(request: &PlanRequest<'_>, kit: &Kit) -> ParticipantPlan {
+    let python = &request.runtime.python;
+    let mut environment = environment::set(request.env, python);
+    let gpus = request.gpus.get(&kit.name).cloned().unwrap_or_default();
+    environment.extend(gpus.environment);
+    ParticipantPlan {
+        name: kit.name.clone(),
+        role: kit.role,
+        argv: argv(python, kit),
+        environment,
+        unset: environment::unset(),
+        directory: kit.dir.clone(),
+        log: kit.console_log(),
+        gpus: gpus.ids,
+        restart: RestartPolicy::default(),
+    }
+}
+
+/// The command of NVFlare's own start script, with the runtime's Python in place of whichever
+/// `python3` comes first. Each word is a word of its own, so a path may hold spaces.
+fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
+    let (module, file) = match kit.role {
+        Role::Server => (
+            "nvflare.private.fed.app.server.server_train",
+            "fed_server.json",
+        ),
+        _ => (
+            "nvflare.private.fed.app.client.client_train",
+            "fed_client.json",
+        ),
+    };
+    let mut argv: Vec<String> = [
+        python.as_str(),
+        "-u",
+        "-m",
+        module,
+        "-m",
+        kit.dir.as_str(),
+        "-s",
+        file,
+        "--set",
+        "secure_train=true",
+    ]
+    .map(str::to_owned)
+    .into();
+    if kit.role != Role::Server {
+        argv.push(format!("uid={}", kit.name));
+    }
+    argv.push(format!("org={}", kit.org));
+    argv.push("config_folder=config".to_owned());
+    argv
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use camino::Utf8PathBuf;
+
+    fn kit(name: &str, role: Role) -> Kit {
+        Kit {
+            name: name.to_owned(),
+            role,
+            org: "nvidia".to_owned(),
+            dir: Utf8PathBuf::from("/srv/my poc/example_project/prod_00").join(name),
+        }
+    }
+
+    #[test]
+    fn command_lines_are_those_of_the_start_scripts() {
+        let python = Utf8Path::new("/venv/bin/python3");
+        let server = argv(python, &kit("server", Role::Server));
+        insta::assert_snapshot!(server.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.server.server_train|-m|/srv/my poc/example_project/prod_00/server|-s|fed_server.json|--set|secure_train=true|org=nvidia|config_folder=config");
+        let site = argv(python, &kit("site-1", Role::Client));
+        insta::assert_snapshot!(site.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.client.client_train|-m|/srv/my poc/example_project/prod_00/site-1|-s|fed_client.json|--set|secure_train=true|uid=site-1|org=nvidia|config_folder=config");
+    }
+}

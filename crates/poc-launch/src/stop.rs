@@ -1,0 +1,116 @@
+//! Ending a POC that no supervisor of ours keeps: what a killed supervisor left, and what NVFlare's own
+//! `nvflare poc start` made.
+
+use std::time::Duration;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::fsio::FileLock;
+use poc_core::workspace::{Kit, Workspace};
+
+use crate::Error;
+use crate::admin::{AdminOps as _, Link};
+use crate::plan::AdminPlan;
+use crate::process::pid_file::{self, Judgement};
+use crate::process::{Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end};
+use crate::supervisor::{Record, of_participant};
+
+/// Whose processes are to end.
+pub(crate) struct Targets<'a> {
+    /// Where to look.
+    pub(crate) scope: Scope,
+    /// The kits of participants that are to end; `None`: everything in the scope.
+    pub(crate) kits: Option<&'a [Kit]>,
+}
+
+impl Targets<'_> {
+    /// What there is of them now. Watchdogs are among them: they end before what they would start
+    /// again.
+    pub(crate) fn find(&self) -> Result<Vec<Found>, Error> {
+        let found = self.scope.find()?;
+        let Some(kits) = self.kits else {
+            return Ok(found);
+        };
+        let mut its: Vec<Found> = Vec::new();
+        for kit in kits {
+            for one in of_participant(found.clone(), Some(&kit.dir), &kit.name) {
+                if its.iter().all(|other| other.identity != one.identity) {
+                    its.push(one);
+                }
+            }
+        }
+        Ok(its)
+    }
+
+    /// Whether job processes are among them.
+    pub(crate) fn jobs_run(&self) -> Result<bool, Error> {
+        Ok(self.find()?.iter().any(|found| found.kind == Kind::Job))
+    }
+
+    /// Ends them, and makes sure.
+    pub(crate) fn end(&self, events: &mut dyn FnMut(LadderEvent)) -> Result<Ended, Error> {
+        end(&mut || self.find(), Grace::default(), events)
+    }
+}
+
+/// Aborts the running jobs through a helper of its own, within about `limit`, and says which.
+pub(crate) fn abort_jobs(
+    python: &Utf8Path,
+    admin: &AdminPlan,
+    limit: Duration,
+) -> Result<Vec<String>, Error> {
+    let deadline = std::time::Instant::now() + limit;
+    let left = || deadline.saturating_duration_since(std::time::Instant::now());
+    let mut link = Link::start(python, &admin.kit, &admin.user, [])?;
+    let mut aborted = Vec::new();
+    for job in link.jobs(left())? {
+        if job.status.is_running() {
+            link.abort(&job.id, left())?;
+            aborted.push(job.id);
+        }
+    }
+    Ok(aborted)
+}
+
+/// Removes what stands for processes that are gone: pid files and request files of these kits.
+pub(crate) fn tidy_kits(kits: &[Kit], known: &[Identity], scope: &Scope) -> Result<(), Error> {
+    for kit in kits {
+        let mut all_gone = true;
+        for file in [kit.pid_file(), kit.daemon_pid_file()] {
+            match pid_file::judge(&file, known, scope)? {
+                Judgement::Absent => {}
+                Judgement::Stale { .. } => pid_file::remove(&file)?,
+                Judgement::Ours { .. } => all_gone = false,
+            }
+        }
+        if all_gone {
+            for file in [kit.shutdown_file(), kit.restart_file()] {
+                pid_file::remove(&file)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes the socket and the record of a supervisor that is gone.
+pub(crate) fn tidy_workspace(workspace: &Workspace) -> Result<(), Error> {
+    if !FileLock::is_held(&workspace.supervisor_lock())? {
+        pid_file::remove(&workspace.control_socket())?;
+        Record::remove(workspace);
+    }
+    Ok(())
+}
+
+/// A Python that can run the admin helper: what the plan says, else what runs the participants.
+pub(crate) fn python_of(workspace: &Workspace, found: &[Found]) -> Option<Utf8PathBuf> {
+    let plan = fs_err::read(workspace.plan_file()).ok();
+    let plan = plan.and_then(|text| serde_json::from_slice::<crate::plan::LaunchPlan>(&text).ok());
+    plan.map(|plan| plan.python).or_else(|| {
+        let ours = found
+            .iter()
+            .filter(|found| matches!(found.kind, Kind::Server | Kind::Client));
+        // Only an absolute path: a name would be looked up in another PATH than theirs.
+        ours.filter_map(|found| found.identity.command_line()?.into_iter().next())
+            .map(Utf8PathBuf::from)
+            .find(|python| python.is_absolute())
+    })
+}

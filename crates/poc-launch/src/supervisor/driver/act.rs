@@ -1,0 +1,475 @@
+//! Doing what the core says.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::{Duration, Instant, SystemTime};
+
+use camino::Utf8Path;
+use poc_core::env;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::admin::{Access, Task, Worker};
+use super::record::{Record, Recorded, replace};
+use super::watch::Attention;
+use super::{Child, Driver, notice};
+use crate::Error;
+use crate::plan::ParticipantPlan;
+use crate::process::pid_file;
+use crate::process::{Identity, Scope};
+use crate::ready::{self, Progress};
+use crate::supervisor::state::{Action, Event, Phase};
+use crate::supervisor::{Happening, PARTICIPANT, event_log};
+
+/// How much of a log the report of a death shows.
+const TAIL: usize = 40;
+
+impl Driver<'_> {
+    /// Tells the core, and does what it says, until nothing more follows.
+    pub(super) fn feed(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let state = std::mem::take(&mut self.state);
+            let (state, actions) = crate::supervisor::step(state, event, self.now());
+            self.state = state;
+            for action in actions {
+                events.extend(self.carry_out(action));
+            }
+        }
+        self.record_is_stale = true;
+    }
+
+    fn carry_out(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Launch { name } => Some(match self.launch(&name) {
+                Ok(pid) => Event::Launched { name, pid },
+                Err(error) => Event::LaunchFailed {
+                    name,
+                    error: error.to_string(),
+                },
+            }),
+            Action::Signal { name, pid, kill } => {
+                self.signal(&name, pid, kill);
+                None
+            }
+            Action::AbortJobs => self.abort_jobs(),
+            Action::Sweep { name } => {
+                let left = self.sweep(&name);
+                Some(Event::Swept { name, left })
+            }
+            Action::SweepAll => {
+                let left = self.sweep_all();
+                Some(Event::SweptAll { left })
+            }
+            Action::ForgetProcess { name } => {
+                self.forget(&name, false);
+                None
+            }
+            Action::Forget { name } => {
+                self.forget(&name, true);
+                None
+            }
+            Action::Tell(happening) => {
+                self.tell(happening);
+                None
+            }
+            Action::Leave { mut survivors } => {
+                // 0 stands for a helper whose number is not known (see `sweep_all`).
+                survivors.retain(|pid| *pid != 0);
+                self.survivors = Some(survivors);
+                None
+            }
+        }
+    }
+
+    /// Writes it down and tells whoever watches.
+    pub(super) fn tell(&mut self, mut happening: Happening) {
+        match &mut happening {
+            Happening::Exited { name, tail, .. } | Happening::GaveUp { name, tail } => {
+                // Last words matter where nobody asked it to end.
+                if let Some(Phase::Waiting { .. } | Phase::Failed) = self.state.phase(name) {
+                    *tail = self.last_words(name);
+                }
+            }
+            Happening::Ready { name } => self.has_become_ready(&name.clone()),
+            _ => {}
+        }
+        self.log.write(&event_log::Entry::now(happening.clone()));
+        (self.observer)(&happening);
+        self.connections
+            .tell(&crate::supervisor::control::Line::Happening(happening));
+    }
+
+    pub(super) fn trouble(&mut self, message: impl std::fmt::Display) {
+        self.tell(Happening::Trouble {
+            message: message.to_string(),
+        });
+    }
+
+    // Starting
+
+    fn launch(&mut self, name: &str) -> io::Result<u32> {
+        let plan = self.plan.participant(name).cloned();
+        let plan = plan.ok_or_else(|| io::Error::other("there is no plan for it"))?;
+        let kit = plan.kit();
+        // Left over from an earlier life; they would end this one.
+        for file in [kit.shutdown_file(), kit.restart_file()] {
+            let _ = fs_err::remove_file(file);
+        }
+        write_marker(&plan.log)?;
+        let log_start = fs_err::metadata(&plan.log)?.len();
+        let progress = Progress::from_now(name, plan.role, &plan.log);
+        let environment = self.environment(&plan);
+        let process = self.backend.start(&plan, &environment)?;
+        let pid = process.pid();
+        // A file that cannot be written (full disk) is no reason to let the process go.
+        for (file, number) in [
+            (kit.pid_file(), pid),
+            (kit.daemon_pid_file(), std::process::id()),
+        ] {
+            if let Err(error) = replace(&file, format!("{number}\n").as_bytes(), 0o644) {
+                self.trouble(format_args!("cannot write {file}: {error}"));
+            }
+        }
+        let child = Child {
+            identity: Identity::of(pid),
+            process,
+            launched: SystemTime::now(),
+            since: Instant::now(),
+            log_start,
+            hidden: ready::log_hides(&kit),
+            progress: Some(progress),
+            been_ready: false,
+        };
+        self.children.insert(name.to_owned(), child);
+        self.watcher.kit(&kit);
+        self.watcher.log(name, &plan.log, Attention::Full);
+        self.plan_asking(name);
+        Ok(pid)
+    }
+
+    /// Exactly what the participant is to see.
+    fn environment(&self, plan: &ParticipantPlan) -> Vec<(OsString, OsString)> {
+        let inherited = self.environments.get(&plan.name);
+        let set = plan
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain([
+                (env::POC_INSTANCE.name, self.cookie.as_str()),
+                (PARTICIPANT, plan.name.as_str()),
+            ]);
+        let is_set = |name: &OsStr| {
+            plan.unset.iter().any(|unset| OsStr::new(unset) == name)
+                || plan.environment.keys().any(|set| OsStr::new(set) == name)
+                || name == env::POC_INSTANCE.name
+                || name == PARTICIPANT
+        };
+        inherited
+            .unwrap_or(&self.inherited)
+            .iter()
+            .filter(|(name, _)| !is_set(name))
+            .cloned()
+            .chain(set.clone().map(|(name, value)| (name.into(), value.into())))
+            .collect()
+    }
+
+    /// Takes over what an earlier supervisor had started and what still runs.
+    pub(super) fn adopt(&mut self) -> Result<(), Error> {
+        let record = Record::load(&self.workspace);
+        let known = record.identities();
+        for plan in self.plan.participants.clone() {
+            let scope = self.scope_of(&plan);
+            let recorded = record.participants.get(&plan.name);
+            let identity = match recorded.filter(|recorded| recorded.identity.is_alive()) {
+                Some(recorded) => Some(recorded.identity.clone()),
+                None => match pid_file::judge(&plan.kit().pid_file(), &known, &scope)? {
+                    pid_file::Judgement::Ours { identity, .. } => Some(identity),
+                    _ => None,
+                },
+            };
+            let process = identity
+                .as_ref()
+                .map(crate::backend::Adopted::take)
+                .transpose()?;
+            let (Some(identity), Some(process)) = (identity, process.flatten()) else {
+                continue;
+            };
+            let ready = recorded.is_some_and(|recorded| recorded.ready);
+            let restarts = recorded.map_or(0, |recorded| recorded.restarts);
+            self.take_over(&plan, identity, Box::new(process), ready, restarts);
+        }
+        Ok(())
+    }
+
+    fn take_over(
+        &mut self,
+        plan: &ParticipantPlan,
+        identity: Identity,
+        process: Box<dyn crate::backend::Process>,
+        ready: bool,
+        restarts: u32,
+    ) {
+        let kit = plan.kit();
+        let pid = identity.pid;
+        let daemon = format!("{}\n", std::process::id());
+        if let Err(error) = replace(&kit.daemon_pid_file(), daemon.as_bytes(), 0o644) {
+            self.trouble(format_args!(
+                "cannot write {}: {error}",
+                kit.daemon_pid_file()
+            ));
+        }
+        let uptime = identity.uptime().unwrap_or_default();
+        let child = Child {
+            identity: Some(identity),
+            process,
+            launched: SystemTime::now() - uptime,
+            since: Instant::now(),
+            log_start: 0,
+            hidden: ready::log_hides(&kit),
+            progress: (!ready).then(|| Progress::from_now(&plan.name, plan.role, &plan.log)),
+            been_ready: ready,
+        };
+        self.children.insert(plan.name.clone(), child);
+        self.watcher.kit(&kit);
+        let attention = if ready {
+            Attention::Once
+        } else {
+            Attention::Full
+        };
+        self.watcher.log(&plan.name, &plan.log, attention);
+        self.feed(Event::Adopted {
+            entry: entry(plan),
+            pid,
+            ready,
+            restarts,
+        });
+        self.plan_asking(&plan.name);
+        // What was asked while nobody listened.
+        self.notice_request_files(&plan.name);
+    }
+
+    // Ending
+
+    fn signal(&mut self, name: &str, pid: u32, kill: bool) {
+        let sent = self
+            .children
+            .get(name)
+            .filter(|child| child.process.pid() == pid)
+            .map(|child| child.process.signal(kill));
+        if let Some(Err(error)) = sent {
+            self.trouble(format_args!("cannot signal {name} (PID {pid}): {error}"));
+        }
+    }
+
+    fn abort_jobs(&mut self) -> Option<Event> {
+        match self.admin_worker() {
+            Ok(worker) => {
+                worker.ask(Task::AbortJobs);
+                None
+            }
+            Err(error) => {
+                self.tell(Happening::JobsAborted {
+                    ids: Vec::new(),
+                    error: Some(error.to_string()),
+                });
+                Some(Event::JobsAborted)
+            }
+        }
+    }
+
+    fn sweep(&mut self, name: &str) -> Vec<u32> {
+        let Some(plan) = self.plan.participant(name) else {
+            return Vec::new();
+        };
+        let scope = self.scope_of(plan);
+        let swept = self.sweeper.sweep_participant(&scope, name);
+        self.report_swept(swept)
+    }
+
+    fn sweep_all(&mut self) -> Vec<u32> {
+        // The helper is counted like everything else. Idle, it ends at once; in the middle of a call,
+        // the sweep ends it and the call with it.
+        if let Some(admin) = &self.admin {
+            admin.close();
+            if admin.is_idle() {
+                self.admin = None;
+            }
+        }
+        let swept = self.sweeper.sweep(&self.scope());
+        let mut left = self.report_swept(swept);
+        if self.admin.is_some() {
+            // A call is under way, with a helper that may not have a number yet.
+            left.push(0);
+        }
+        left
+    }
+
+    fn report_swept(&mut self, swept: Result<super::sweep::Swept, Error>) -> Vec<u32> {
+        match swept {
+            Ok(swept) => {
+                if !swept.new.is_empty() {
+                    self.tell(Happening::Swept { pids: swept.new });
+                }
+                swept.left
+            }
+            Err(error) => {
+                self.trouble(format_args!("cannot look for processes: {error}"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn scope_of(&self, plan: &ParticipantPlan) -> Scope {
+        Scope {
+            workspace: self.workspace.root().to_owned(),
+            kits: vec![plan.directory.clone()],
+            cookie: Some(self.cookie.clone()),
+        }
+    }
+
+    /// Everything that this supervisor has to do with.
+    pub(super) fn scope(&self) -> Scope {
+        let kits = self.plan.participants.iter();
+        Scope {
+            workspace: self.workspace.root().to_owned(),
+            kits: kits
+                .filter(|plan| self.state.phase(&plan.name).is_some())
+                .map(|plan| plan.directory.clone())
+                .chain(self.plan.admin.iter().map(|admin| admin.kit.clone()))
+                .collect(),
+            cookie: Some(self.cookie.clone()),
+        }
+    }
+
+    fn forget(&mut self, name: &str, for_good: bool) {
+        let Some(plan) = self.plan.participant(name) else {
+            return;
+        };
+        let kit = plan.kit();
+        let mut files = vec![kit.pid_file(), kit.restart_file()];
+        if for_good {
+            files.extend([kit.daemon_pid_file(), kit.shutdown_file()]);
+        }
+        for file in files {
+            if let Err(error) = pid_file::remove(&file)
+                && kit.dir.exists()
+            {
+                self.trouble(format_args!("cannot remove {file}: {error}"));
+            }
+        }
+        self.children.remove(name);
+        self.log_checks.remove(name);
+    }
+
+    /// The socket goes first: whoever is told that all is over finds none.
+    pub(super) fn leave(&mut self, survivors: &[u32]) {
+        self.admin = None;
+        self.reap();
+        self.listener = None;
+        if survivors.is_empty() {
+            Record::remove(&self.workspace);
+        }
+        self.tell(Happening::SupervisorLeaving {
+            survivors: survivors.to_vec(),
+        });
+        self.connections.finish();
+    }
+
+    // Small change
+
+    pub(super) fn admin_worker(&mut self) -> Result<&Worker, Error> {
+        let worker = match self.admin.take() {
+            Some(worker) => worker,
+            None => {
+                let admin = self
+                    .plan
+                    .admin
+                    .clone()
+                    .ok_or_else(|| Error::ServerUnreachable {
+                        reason: "the project admin has no startup kit".to_owned(),
+                    })?;
+                Worker::start(Access {
+                    python: self.plan.python.clone(),
+                    admin,
+                    environment: vec![(env::POC_INSTANCE.name.to_owned(), self.cookie.clone())],
+                })?
+            }
+        };
+        Ok(self.admin.insert(worker))
+    }
+
+    pub(super) fn save_record(&mut self) {
+        if !std::mem::take(&mut self.record_is_stale) || self.survivors.is_some() {
+            return;
+        }
+        let participants = self.children.iter().filter_map(|(name, child)| {
+            let participant = self.state.participants.get(name)?;
+            let recorded = Recorded {
+                identity: child.identity.clone()?,
+                restarts: participant.restarts,
+                ready: participant.ready,
+            };
+            Some((name.clone(), recorded))
+        });
+        let record = Record {
+            supervisor: Identity::of_this_process().ok(),
+            participants: participants.collect(),
+        };
+        // The next change tries again; and pid files say nearly as much.
+        let _ = record.save(&self.workspace);
+    }
+
+    fn has_become_ready(&mut self, name: &str) {
+        let Some(child) = self.children.get_mut(name) else {
+            return;
+        };
+        child.progress = None;
+        child.been_ready = true;
+        if let Some(plan) = self.plan.participant(name) {
+            self.watcher.log(name, &plan.log.clone(), Attention::Once);
+        }
+    }
+
+    fn last_words(&self, name: &str) -> Vec<String> {
+        match (self.plan.participant(name), self.children.get(name)) {
+            (Some(plan), Some(child)) => notice::last_words(&plan.log, child.log_start, TAIL),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A participant as the core knows it.
+pub(super) fn entry(plan: &ParticipantPlan) -> crate::supervisor::Entry {
+    crate::supervisor::Entry {
+        name: plan.name.clone(),
+        role: plan.role,
+        policy: plan.restart,
+    }
+}
+
+/// Begins a new chapter of the log, for whoever reads it.
+fn write_marker(log: &Utf8Path) -> io::Result<()> {
+    let now = OffsetDateTime::now_utc();
+    let now = now.replace_nanosecond(0).unwrap_or(now);
+    let mut file = std::fs::File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(log)?;
+    let time = now.format(&Rfc3339).unwrap_or_default();
+    // Decoration: not being able to write it says nothing about the participant.
+    let _ = writeln!(file, "--- poc start {time} ---");
+    Ok(())
+}
+
+/// How long a site may take to say that it has registered before the server is asked.
+pub(super) const fn before_asking(hidden: bool) -> Duration {
+    if hidden {
+        Duration::from_millis(500)
+    } else {
+        Duration::from_secs(20)
+    }
+}

@@ -1,0 +1,419 @@
+//! `step` against a simulated world, over random histories.
+//!
+//! The world has processes that die, ignore SIGTERM, leave others behind or outlive SIGKILL for a
+//! while; it carries out the actions that the core asks for and checks, after each event, what must
+//! always be true. `PROPTEST_CASES=10000` runs more histories than the default.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use poc_core::project::Role;
+use proptest::prelude::*;
+
+use super::Happening;
+use super::state::{Action, Entry, Event, Phase, RequestFile, State};
+use super::step::step;
+use crate::plan::RestartPolicy;
+
+const NAMES: [&str; 4] = ["server", "site-1", "site-2", "site-3"];
+
+/// Something that happens from outside.
+#[derive(Clone, Debug)]
+enum Deed {
+    Start(Vec<usize>),
+    Stop(Option<Vec<usize>>, bool),
+    Restart(usize),
+    File(usize, RequestFile, bool),
+    Dies(usize),
+    Ready(usize),
+    Aborted,
+    WorkspaceGone,
+    /// The next launches of it fail, or come through late.
+    LaunchesFail(usize, bool),
+    /// It ignores SIGTERM from now on.
+    Deaf(usize, bool),
+    /// It leaves a process behind when it ends.
+    Litters(usize, bool),
+}
+
+fn deeds() -> impl Strategy<Value = Vec<(u32, Deed)>> {
+    let one = 0..NAMES.len();
+    let some = prop::collection::vec(one.clone(), 1..NAMES.len());
+    let file = prop_oneof![Just(RequestFile::Shutdown), Just(RequestFile::Restart)];
+    let deed = prop_oneof![
+        4 => some.clone().prop_map(Deed::Start),
+        1 => prop::bool::ANY.prop_map(|jobs| Deed::Stop(None, jobs)),
+        3 => (some, prop::bool::ANY).prop_map(|(names, jobs)| Deed::Stop(Some(names), jobs)),
+        2 => one.clone().prop_map(Deed::Restart),
+        3 => (one.clone(), file, prop::bool::ANY).prop_map(|(name, file, own)| Deed::File(name, file, own)),
+        8 => one.clone().prop_map(Deed::Dies),
+        5 => one.clone().prop_map(Deed::Ready),
+        1 => Just(Deed::Aborted),
+        1 => (one.clone(), prop::bool::ANY).prop_map(|(name, fails)| Deed::LaunchesFail(name, fails)),
+        1 => (one.clone(), prop::bool::ANY).prop_map(|(name, deaf)| Deed::Deaf(name, deaf)),
+        1 => (one, prop::bool::ANY).prop_map(|(name, litters)| Deed::Litters(name, litters)),
+    ];
+    let pause = prop_oneof![4 => 0_u32..50, 3 => 0_u32..3_000, 1 => 0_u32..120_000];
+    prop::collection::vec((pause, deed), 0..80)
+}
+
+#[derive(Default)]
+struct World {
+    state: State,
+    now: Duration,
+    next_pid: u32,
+    live: BTreeMap<u32, &'static str>,
+    /// Launches that are under way: a fork server takes its time.
+    launching: Vec<&'static str>,
+    late: bool,
+    pid_files: BTreeSet<&'static str>,
+    litter: BTreeMap<&'static str, u32>,
+    fails: BTreeSet<&'static str>,
+    deaf: BTreeSet<&'static str>,
+    litters: BTreeSet<&'static str>,
+    /// Stop was asked for and nothing has started it since.
+    must_stay_down: BTreeSet<&'static str>,
+    everything_ends: bool,
+    automatic: BTreeMap<&'static str, Vec<Duration>>,
+    restarting: BTreeSet<&'static str>,
+    left: Option<Vec<u32>>,
+    told: Vec<Happening>,
+}
+
+fn known(name: &str) -> &'static str {
+    NAMES
+        .into_iter()
+        .find(|known| *known == name)
+        .expect("a participant of this world")
+}
+
+fn entry(index: usize) -> Entry {
+    Entry {
+        name: NAMES[index].to_owned(),
+        role: if index == 0 {
+            Role::Server
+        } else {
+            Role::Client
+        },
+        policy: RestartPolicy::default(),
+    }
+}
+
+impl World {
+    fn new(seed: u64, late: bool) -> Self {
+        Self {
+            state: State::new(seed),
+            next_pid: 100,
+            late,
+            ..Self::default()
+        }
+    }
+
+    fn pid_of(&self, name: &str) -> Option<u32> {
+        self.live
+            .iter()
+            .find(|(_, live)| **live == name)
+            .map(|(pid, _)| *pid)
+    }
+
+    fn tell(&mut self, event: Event) {
+        let mut queue = vec![event];
+        while !queue.is_empty() {
+            let event = queue.remove(0);
+            let (state, actions) = step(std::mem::take(&mut self.state), event, self.now);
+            self.state = state;
+            for action in actions {
+                self.carry_out(action, &mut queue);
+            }
+        }
+        self.check();
+    }
+
+    fn carry_out(&mut self, action: Action, queue: &mut Vec<Event>) {
+        assert!(self.left.is_none(), "{action:?} after the supervisor left");
+        match action {
+            Action::Launch { name } => self.launch(known(&name), queue),
+            Action::Signal { pid, kill, .. } => {
+                if let Some(name) = self.live.get(&pid).copied()
+                    && (kill || !self.deaf.contains(name))
+                {
+                    queue.push(self.dies(pid, "signal"));
+                }
+            }
+            Action::AbortJobs => {}
+            Action::Sweep { name } => {
+                let name = known(&name);
+                let left = self.litter.remove(name).into_iter().collect();
+                queue.push(Event::Swept {
+                    name: name.to_owned(),
+                    left,
+                });
+            }
+            Action::SweepAll => {
+                let left = std::mem::take(&mut self.litter).into_values().collect();
+                queue.push(Event::SweptAll { left });
+            }
+            Action::ForgetProcess { name } | Action::Forget { name } => {
+                assert!(
+                    self.pid_of(&name).is_none(),
+                    "the pid file of a living process is removed"
+                );
+                self.pid_files.remove(known(&name));
+            }
+            Action::Tell(Happening::Restarting { name, .. }) => {
+                self.restarting.insert(known(&name));
+            }
+            Action::Tell(happening) => self.told.push(happening),
+            Action::Leave { survivors } => self.left = Some(survivors),
+        }
+    }
+
+    fn launch(&mut self, name: &'static str, queue: &mut Vec<Event>) {
+        assert!(
+            self.pid_of(name).is_none() && !self.launching.contains(&name),
+            "two processes of {name}"
+        );
+        assert!(
+            !self.everything_ends,
+            "{name} is started after the stop of all"
+        );
+        assert!(
+            !self.must_stay_down.contains(name),
+            "{name} is started after its stop"
+        );
+        if self.restarting.remove(name) {
+            self.automatic.entry(name).or_default().push(self.now);
+        }
+        self.launching.push(name);
+        if !self.late {
+            queue.push(self.comes_through(name));
+        }
+    }
+
+    fn comes_through(&mut self, name: &'static str) -> Event {
+        self.launching.retain(|launching| *launching != name);
+        let name_text = name.to_owned();
+        if self.fails.contains(name) {
+            let error = "no such file".to_owned();
+            return Event::LaunchFailed {
+                name: name_text,
+                error,
+            };
+        }
+        self.next_pid += 1;
+        self.live.insert(self.next_pid, name);
+        self.pid_files.insert(name);
+        Event::Launched {
+            name: name_text,
+            pid: self.next_pid,
+        }
+    }
+
+    fn dies(&mut self, pid: u32, status: &str) -> Event {
+        let name = self.live.remove(&pid).expect("it lives");
+        if self.litters.contains(name) {
+            self.next_pid += 1;
+            self.litter.insert(name, self.next_pid);
+        }
+        Event::Exited {
+            name: name.to_owned(),
+            pid,
+            status: status.to_owned(),
+        }
+    }
+
+    fn check(&self) {
+        for (name, starts) in &self.automatic {
+            for first in starts {
+                let within = starts.iter().filter(|start| {
+                    *start >= first && **start < *first + RestartPolicy::default().window()
+                });
+                assert!(within.count() <= 5, "{name}: more than 5 restarts in 300 s");
+            }
+        }
+        for (name, participant) in &self.state.participants {
+            match participant.phase {
+                Phase::Alive { pid } => assert_eq!(self.live.get(&pid).copied(), Some(known(name))),
+                Phase::Stopped | Phase::Failed | Phase::Held { .. } | Phase::Waiting { .. } => {
+                    assert_eq!(self.pid_of(name), None, "{name} counts as down and lives");
+                    assert!(!self.pid_files.contains(known(name)));
+                }
+                _ => {}
+            }
+            assert!(
+                !participant.ready
+                    || matches!(
+                        participant.phase,
+                        Phase::Alive { .. } | Phase::Stopping { .. }
+                    )
+            );
+        }
+    }
+
+    /// Lets time pass, event by event, up to then.
+    fn pass(&mut self, until: Duration) {
+        while let Some(due) = self.state.next_deadline().filter(|due| *due <= until) {
+            // A deadline that does not move on would be a busy loop.
+            self.now = self.now.max(due);
+            self.tell(Event::Tick);
+            let next = self.state.next_deadline();
+            assert!(next.is_none_or(|next| next > due), "{next:?} after {due:?}");
+        }
+        self.now = self.now.max(until);
+        while let Some(name) = self.launching.first().copied() {
+            let event = self.comes_through(name);
+            self.tell(event);
+        }
+    }
+
+    fn started(&mut self, indices: &[usize]) {
+        for name in indices.iter().map(|index| NAMES[*index]) {
+            if self.state.refusal(name).is_none() {
+                self.must_stay_down.remove(name);
+                self.automatic.remove(name);
+                self.restarting.remove(name);
+            }
+        }
+    }
+
+    fn does(&mut self, deed: Deed) {
+        match deed {
+            Deed::Start(indices) => {
+                self.started(&indices);
+                self.tell(Event::Start(indices.into_iter().map(entry).collect()));
+            }
+            Deed::Stop(indices, jobs) => {
+                let names: Option<Vec<String>> = indices
+                    .as_ref()
+                    .map(|all| all.iter().map(|index| NAMES[*index].to_owned()).collect());
+                match &indices {
+                    None => self.everything_ends = true,
+                    Some(all) => {
+                        let known = all.iter().map(|index| NAMES[*index]);
+                        self.must_stay_down.extend(
+                            known.filter(|name| self.state.participants.contains_key(*name)),
+                        );
+                    }
+                }
+                let jobs = jobs.then_some(Duration::from_secs(15));
+                self.tell(Event::Stop { names, jobs });
+            }
+            Deed::Restart(index) => {
+                // Asked for while it is down, a restart is a start, unless it is stopped for good.
+                let name = NAMES[index];
+                let stopping = matches!(
+                    self.state.participants.get(name).map(|it| it.phase),
+                    Some(Phase::Stopping { .. })
+                );
+                if !stopping {
+                    self.must_stay_down.remove(name);
+                }
+                self.restarting.remove(name);
+                let name = name.to_owned();
+                self.tell(Event::Restart { name });
+            }
+            Deed::File(index, file, leaving) => {
+                let name = NAMES[index];
+                let runs = self.state.refusal(name).is_some();
+                match file {
+                    RequestFile::Shutdown if runs => {
+                        self.must_stay_down.insert(name);
+                    }
+                    RequestFile::Restart => {
+                        self.restarting.remove(name);
+                    }
+                    RequestFile::Shutdown => {}
+                }
+                let name = name.to_owned();
+                self.tell(Event::Asked {
+                    name,
+                    file,
+                    leaving,
+                });
+            }
+            Deed::Dies(index) => {
+                if let Some(pid) = self.pid_of(NAMES[index]) {
+                    let event = self.dies(pid, "exit status 1");
+                    self.tell(event);
+                }
+            }
+            Deed::Ready(index) => self.tell(Event::Ready {
+                name: NAMES[index].to_owned(),
+            }),
+            Deed::Aborted => self.tell(Event::JobsAborted),
+            Deed::WorkspaceGone => {
+                self.everything_ends = true;
+                self.tell(Event::WorkspaceGone);
+            }
+            Deed::LaunchesFail(index, fails) => toggle(&mut self.fails, NAMES[index], fails),
+            Deed::Deaf(index, deaf) => toggle(&mut self.deaf, NAMES[index], deaf),
+            Deed::Litters(index, litters) => toggle(&mut self.litters, NAMES[index], litters),
+        }
+    }
+}
+
+fn toggle(set: &mut BTreeSet<&'static str>, name: &'static str, member: bool) {
+    if member {
+        set.insert(name);
+    } else {
+        set.remove(name);
+    }
+}
+
+fn run(seed: u64, late: bool, history: Vec<(u32, Deed)>, last: Deed) -> World {
+    let mut world = World::new(seed, late);
+    for (pause, deed) in history {
+        world.pass(world.now + Duration::from_millis(u64::from(pause)));
+        if world.state.is_over() {
+            break;
+        }
+        world.does(deed);
+    }
+    if !world.state.is_over() {
+        world.does(last);
+    }
+    for _ in 0..10 {
+        world.pass(world.now + Duration::from_secs(10));
+    }
+    world
+}
+
+fn check_the_end(world: &World) {
+    assert_eq!(
+        world.left.as_deref(),
+        Some([].as_slice()),
+        "the supervisor leaves, and says that nothing is left"
+    );
+    assert!(world.live.is_empty(), "{:?}", world.live);
+    assert!(world.litter.is_empty());
+    assert!(world.pid_files.is_empty());
+    assert!(
+        world
+            .state
+            .participants
+            .values()
+            .all(|participant| participant.phase == Phase::Stopped)
+    );
+}
+
+proptest! {
+    /// Never two processes of one participant, no restart after a stop, at most 5 in 300 s: checked
+    /// in the world as it goes. And a stop of everything, whenever it comes, ends everything.
+    #[test]
+    fn whatever_happened_a_stop_ends_everything(seed: u64, late: bool, history in deeds(), jobs: bool) {
+        check_the_end(&run(seed, late, history, Deed::Stop(None, jobs)));
+    }
+
+    #[test]
+    fn whatever_happened_a_workspace_that_goes_takes_everything_with_it(seed: u64, late: bool, history in deeds()) {
+        check_the_end(&run(seed, late, history, Deed::WorkspaceGone));
+    }
+
+    #[test]
+    fn stopping_one_by_one_is_stopping_all(seed: u64, late: bool, history in deeds(), jobs: bool) {
+        let everyone = Deed::Stop(Some((0..NAMES.len()).collect()), jobs);
+        let world = run(seed, late, history, everyone);
+        prop_assert!(world.live.is_empty() && world.pid_files.is_empty() && world.litter.is_empty());
+        prop_assert!(world.left.is_some() || !world.state.begun);
+    }
+}
