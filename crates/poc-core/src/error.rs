@@ -5,7 +5,6 @@ use std::io;
 use camino::Utf8PathBuf;
 
 use crate::Hint;
-use crate::version::Line;
 
 /// What can go wrong in `poc-core`. The message says what and why, [`Hint::hints`] what to do.
 #[derive(Debug, thiserror::Error)]
@@ -109,6 +108,17 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    /// A problem of the whole, without a place.
+    pub fn whole(message: impl Into<String>) -> Self {
+        Self {
+            line: None,
+            at: String::new(),
+            message: message.into(),
+        }
+    }
+}
+
 impl std::fmt::Display for Problem {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if let Some(line) = self.line {
@@ -184,28 +194,4 @@ fn io_hints(error: &io::Error) -> Vec<String> {
         _ => return Vec::new(),
     };
     vec![hint.to_owned()]
-}
-
-impl Error {
-    /// A problem without a place in a file, for values that came from elsewhere.
-    pub(crate) fn impossible(message: impl Into<String>) -> Self {
-        Self::ProjectImpossible {
-            problems: vec![Problem {
-                line: None,
-                at: String::new(),
-                message: message.into(),
-            }],
-        }
-    }
-
-    /// For a runtime whose line has no counterpart in the workspace; kept here so that texts agree.
-    pub(crate) fn unknown_line(path: Utf8PathBuf) -> Self {
-        let newest = Line::NEWEST;
-        Self::Manifest {
-            path,
-            reason: format!(
-                "it was made for a line of NVFlare that is not known (newest: {newest})"
-            ),
-        }
-    }
 }

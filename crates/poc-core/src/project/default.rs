@@ -1,6 +1,8 @@
 //! The documented default project.
 
-use super::{Kind, PROJECT_ADMIN, Participant, Project, Server, builder};
+use std::collections::BTreeMap;
+
+use super::{Extra, Kind, PROJECT_ADMIN, Participant, Parts, Project, Server, builder};
 use crate::Error;
 use crate::version::Line;
 
@@ -10,6 +12,16 @@ impl Project {
     /// The default project of NVFlare's documentation: `example_project` with `server`,
     /// `admin@nvidia.com` (from 2.8 on also `org-admin@nvidia.com` and `lead@nvidia.com`) and these
     /// clients, all of the organisation `nvidia`, on the ports 8002 (and 8003 up to 2.7).
+    ///
+    /// ```
+    /// use poc_core::Line;
+    /// use poc_core::project::Project;
+    /// let project = Project::poc_default(Line::V2_9, &Project::default_client_names(2))?;
+    /// let names: Vec<&str> = project.clients().map(|client| client.name.as_str()).collect();
+    /// assert_eq!(names, ["site-1", "site-2"]);
+    /// assert_eq!(project.admin_port(Line::V2_9), 8002);
+    /// # Ok::<(), poc_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -29,19 +41,18 @@ impl Project {
             participants.push(Participant::admin("lead@nvidia.com", ORG, "lead"));
         }
         participants.extend(clients.iter().map(|name| Participant::client(name, ORG)));
-        Ok(Self {
+        let parts = Parts {
             api_version: 3,
             name: "example_project".to_owned(),
-            description: Some("proof of concept on one machine".to_owned()),
-            studies: std::collections::BTreeMap::new(),
+            description: Some("NVIDIA FLARE proof of concept on one machine".to_owned()),
+            participants,
+            studies: BTreeMap::new(),
             docker_image: None,
             he: false,
-            extra: super::Extra::new(),
-            participants,
-            server: 0,
-            project_admin: 1,
+            extra: Extra::new(),
             builders: builder::defaults(line),
-        })
+        };
+        parts.assemble_or_error()
     }
 
     /// `site-1` … `site-N`.

@@ -23,6 +23,11 @@ impl Kit {
         self.dir.join("startup")
     }
 
+    /// The file in `startup` that NVFlare starts the participant from.
+    pub fn role_file(&self) -> Utf8PathBuf {
+        self.startup().join(format!("fed_{}.json", self.role))
+    }
+
     /// Resources, authorization, logging.
     pub fn local(&self) -> Utf8PathBuf {
         self.dir.join("local")

@@ -29,7 +29,7 @@ impl Workspace {
     /// [`Error::NotPrepared`] where there is no such directory, [`Error::Busy`] when the wait is
     /// over, [`Error::Io`].
     pub fn lock(&self, wait: Duration) -> Result<WorkspaceLock, Error> {
-        if !self.root().exists() {
+        if !self.root().try_exists()? {
             return Err(Error::NotPrepared {
                 workspace: self.root().to_owned(),
             });

@@ -1,6 +1,7 @@
 //! The workspace on disk: its paths, what it is, its lock.
 
 mod kit;
+mod line;
 mod lock;
 mod manifest;
 mod recognise;
