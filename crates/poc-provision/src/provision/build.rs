@@ -94,7 +94,10 @@ fn write_settings(
     paths: &Paths,
     tree: &mut Tree,
 ) -> Result<(), Error> {
-    let project_yml = request.project.to_yaml(request.line);
+    // What NVFlare's `poc add-site` makes further kits from.
+    let mut project = request.project.clone();
+    project.set_default_host(&plan.federation.server_host);
+    let project_yml = project.to_yaml(request.line);
     tree.file(&paths.project, project_yml.as_bytes(), Access::Plain.mode())?;
     for directory in [&paths.data, parent(&paths.manifest), parent(&paths.state)] {
         tree.directory(directory)?;

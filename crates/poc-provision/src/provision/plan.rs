@@ -35,6 +35,7 @@ impl<'a> Plan<'a> {
     pub(super) fn of(request: &Request<'a>) -> Result<Self, Error> {
         let project = request.project;
         let profile = Profile::of(request.line)?;
+        project.check_line(request.line)?;
         refuse_unsupported(project)?;
         let builders = builder_arguments(project)?;
         let listening = Listening::of(&request.listen, &project.server().name, profile)?;
