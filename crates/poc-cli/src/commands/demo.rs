@@ -39,7 +39,14 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let settings = context.settings()?;
     let runtime = find_runtime(context, &settings)?;
     let mut stage = Stage::set_up(context, &settings, &runtime)?;
-    let played = play(context, &mut stage, &Script { sites: args.sites, rounds: args.rounds });
+    let played = play(
+        context,
+        &mut stage,
+        &Script {
+            sites: args.sites,
+            rounds: args.rounds,
+        },
+    );
 
     let workspace = stage.root().to_owned();
     // Whoever wants to look at what runs wants it all the more when the job failed.
@@ -48,7 +55,13 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let played = match (played, struck) {
         (Ok(played), Ok(())) => played,
         (Ok(_), Err(left)) => return Err(left),
-        (Err(error), Ok(())) => return Err(if kept { error.hint(still_there(&workspace)) } else { error }),
+        (Err(error), Ok(())) => {
+            return Err(if kept {
+                error.hint(still_there(&workspace))
+            } else {
+                error
+            });
+        }
         (Err(error), Err(left)) => {
             context.printer.warning(&left.full_message());
             return Err(error);
@@ -79,12 +92,16 @@ fn find_runtime(context: &Context, settings: &Settings) -> Result<Runtime, CliEr
     let named = settings.python.as_ref();
     let found = match runtime::find(Some(LINE), named, &context.env, &data_dir) {
         // The user's own POC is for another NVFlare. The demo leaves both alone and looks further.
-        Err(poc_launch::Error::RuntimeMismatch { .. }) => runtime::find(Some(LINE), None, &context.env, &data_dir),
+        Err(poc_launch::Error::RuntimeMismatch { .. }) => {
+            runtime::find(Some(LINE), None, &context.env, &data_dir)
+        }
         found => found,
     };
     match found {
         Err(poc_launch::Error::RuntimeMissing { .. }) => {
-            context.printer.note(&format!("No Python with NVFlare {LINE} was found: installing one"));
+            context.printer.note(&format!(
+                "No Python with NVFlare {LINE} was found: installing one"
+            ));
             install(context, Some(&LINE.to_string()))
         }
         found => Ok(found?),
@@ -103,35 +120,49 @@ fn closing(outcome: &Outcome, short: &dyn Fn(&Utf8Path) -> String) -> String {
         words::seconds(outcome.duration_s)
     );
     let files = &outcome.played.result;
-    text += &format!("  global model      {}\n", style::literal(short(&files.model)));
-    text += &format!("  held-out records  {}\n", style::literal(short(&files.held_out)));
-    if outcome.kept {
-        let poc = format!("poc --workspace {}", quoted(&outcome.workspace));
-        text += "\nIt goes on running.\n";
-        for (what, command) in [
-            ("Look at it", "status"),
-            ("Read along", "logs -f"),
-            ("Open the FLARE console", "start -p admin@nvidia.com"),
-            ("Stop and remove it", "down --clean"),
-        ] {
-            text += &format!("  {what:<24}{}\n", style::literal(format_args!("{poc} {command}")));
-        }
-    } else {
-        text += "  Every process has ended, and the workspace is gone.\n";
+    for (what, file) in [
+        ("global model", &files.model),
+        ("held-out records", &files.held_out),
+    ] {
+        text += &line(what, 18, short(file));
+    }
+    if !outcome.kept {
+        return text + "  Every process has ended, and the workspace is gone.\n";
+    }
+    text += "\nIt goes on running.\n";
+    let workspace = quoted(&outcome.workspace);
+    for (what, command) in [
+        ("Look at it", "status"),
+        ("Read along", "logs -f"),
+        ("Open the FLARE console", "start -p admin@nvidia.com"),
+        ("Stop and remove it", "down --clean"),
+    ] {
+        text += &line(what, 24, format!("poc --workspace {workspace} {command}"));
     }
     text
+}
+
+/// An indented line with something to copy at its end.
+fn line(what: &str, width: usize, literal: String) -> String {
+    format!("  {what:<width$}{}\n", style::literal(literal))
 }
 
 /// The hint where a failed demo is kept.
 fn still_there(workspace: &Utf8Path) -> String {
     let workspace = quoted(workspace);
-    format!("it is still running: look with `poc --workspace {workspace} status`, end it with `poc --workspace {workspace} down --clean`")
+    format!(
+        "it is still running: look with `poc --workspace {workspace} status`, end it with `poc --workspace {workspace} down --clean`"
+    )
 }
 
 /// A path as one can paste it into a shell.
 fn quoted(path: &Utf8Path) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+".contains(&byte);
-    if path.as_str().bytes().all(plain) { path.to_string() } else { format!("'{}'", path.as_str().replace('\'', r"'\''")) }
+    if path.as_str().bytes().all(plain) {
+        path.to_string()
+    } else {
+        format!("'{}'", path.as_str().replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -142,7 +173,7 @@ mod tests {
     use crate::demo::outcome::sample;
 
     #[derive(Debug, clap::Parser)]
-    struct Line {
+    struct Typed {
         #[command(flatten)]
         args: Args,
     }
@@ -161,22 +192,51 @@ mod tests {
 
     #[test]
     fn the_end_says_what_is_left() {
-        insta::assert_snapshot!(closed(false), @"");
-        insta::assert_snapshot!(closed(true), @"");
+        insta::assert_snapshot!(closed(false), @r"
+        ✓ NVFlare 2.9.0 says FINISHED:COMPLETED of job ccfe3c1d; all of it took 25 s
+          global model      ~/.local/share/poc/demo/global-model.json
+          held-out records  ~/.local/share/poc/demo/held-out.csv
+          Every process has ended, and the workspace is gone.
+        ");
+        insta::assert_snapshot!(closed(true), @r"
+        ✓ NVFlare 2.9.0 says FINISHED:COMPLETED of job ccfe3c1d; all of it took 25 s
+          global model      ~/.local/share/poc/demo/global-model.json
+          held-out records  ~/.local/share/poc/demo/held-out.csv
+
+        It goes on running.
+          Look at it              poc --workspace '/tmp/a place/poc-demo-x' status
+          Read along              poc --workspace '/tmp/a place/poc-demo-x' logs -f
+          Open the FLARE console  poc --workspace '/tmp/a place/poc-demo-x' start -p admin@nvidia.com
+          Stop and remove it      poc --workspace '/tmp/a place/poc-demo-x' down --clean
+        ");
     }
 
     #[test]
     fn numbers_that_cannot_be() {
-        for wrong in ["--sites=0", "--sites=33", "--sites=-3", "--sites=x", "--rounds=0", "--rounds=1001", "--rounds=99999999999"] {
-            assert!(Line::try_parse_from(["demo", wrong]).is_err(), "{wrong}");
+        for wrong in [
+            "--sites=0",
+            "--sites=33",
+            "--sites=-3",
+            "--sites=x",
+            "--rounds=0",
+            "--rounds=1001",
+            "--rounds=99999999999",
+        ] {
+            assert!(Typed::try_parse_from(["demo", wrong]).is_err(), "{wrong}");
         }
-        let args = Line::try_parse_from(["demo"]).unwrap().args;
+        let args = Typed::try_parse_from(["demo"]).unwrap().args;
         assert_eq!((args.sites, args.rounds, args.keep), (3, 10, false));
     }
 
     #[test]
     fn paths_can_be_pasted() {
-        assert_eq!(quoted(Utf8Path::new("/tmp/poc-demo-1_x.y")), "/tmp/poc-demo-1_x.y");
-        assert_eq!(quoted(Utf8Path::new("/tmp/it's $HOME")), r"'/tmp/it'\''s $HOME'");
+        assert_eq!(
+            quoted(Utf8Path::new("/tmp/poc-demo-1_x.y")),
+            "/tmp/poc-demo-1_x.y"
+        );
+        assert_eq!(
+            quoted(Utf8Path::new("/tmp/it's $HOME")),
+            r"'/tmp/it'\''s $HOME'"
+        );
     }
 }

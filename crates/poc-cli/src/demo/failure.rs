@@ -1,6 +1,6 @@
 //! Why a job failed, by its own logs.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use poc_core::workspace::Kit;
 use poc_launch::logs::{self, Reason};
 
@@ -16,10 +16,19 @@ const LINES: usize = 15;
 ///
 /// A site's log comes before the server's, which most often says no more than that a site failed. The server's
 /// is in the downloaded result: NVFlare removes it from the kit.
-pub(crate) fn job_failed(job: &str, status: &str, sites: &[Kit], result: Option<&Utf8Path>) -> CliError {
-    let at_sites = sites.iter().map(|site| (site.name.as_str(), site.dir.join(job).join(ERROR_LOG)));
+pub(crate) fn job_failed(
+    job: &str,
+    status: &str,
+    sites: &[Kit],
+    result: Option<&Utf8Path>,
+) -> CliError {
+    let at_sites = sites
+        .iter()
+        .map(|site| (site.name.as_str(), site.dir.join(job).join(ERROR_LOG)));
     let at_server = result.map(|result| ("the server", result.join("workspace").join(ERROR_LOG)));
-    let found = at_sites.chain(at_server).find_map(|(who, log)| Some((who, reason(log)?)));
+    let found = at_sites
+        .chain(at_server)
+        .find_map(|(who, log)| Some((who, reason(&log)?)));
 
     let message = format!("NVFlare ended the job as {status}");
     let Some((who, reason)) = found else {
@@ -29,16 +38,20 @@ pub(crate) fn job_failed(job: &str, status: &str, sites: &[Kit], result: Option<
         Some(cause) => format!("{message}; {who} says: {cause}"),
         None => message,
     };
-    CliError::new(ErrorCode::JobFailed, message).excerpt(format!("The job's errors at {who}:"), reason.tail)
+    CliError::new(ErrorCode::JobFailed, message)
+        .excerpt(format!("The job's errors at {who}:"), reason.tail)
 }
 
 /// `None` for a log that is not there or says nothing.
-fn reason(log: Utf8PathBuf) -> Option<Reason> {
-    logs::reason(&log, LINES).ok().filter(|reason| reason.tail.iter().any(|line| !line.trim().is_empty()))
+fn reason(log: &Utf8Path) -> Option<Reason> {
+    logs::reason(log, LINES)
+        .ok()
+        .filter(|reason| reason.tail.iter().any(|line| !line.trim().is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
+    use camino::Utf8PathBuf;
     use poc_core::project::Role;
 
     use super::*;
@@ -62,7 +75,12 @@ mod tests {
 
         fn kits(&self) -> Vec<Kit> {
             ["site-1", "site-2"]
-                .map(|name| Kit { name: name.into(), role: Role::Client, org: "nvidia".into(), dir: self.path(name) })
+                .map(|name| Kit {
+                    name: name.into(),
+                    role: Role::Client,
+                    org: "nvidia".into(),
+                    dir: self.path(name),
+                })
                 .to_vec()
         }
     }
@@ -71,22 +89,41 @@ mod tests {
     fn a_site_that_knows_why_is_heard_first() {
         let place = Place::new();
         place.log("site-1/7", "");
-        place.log("site-2/7", "Traceback (most recent call last):\n  File \"a.py\"\nValueError: no such ward\n");
+        place.log(
+            "site-2/7",
+            "Traceback (most recent call last):\n  File \"a.py\"\nValueError: no such ward\n",
+        );
         place.log("result/workspace", "a site failed\n");
-        let error = job_failed("7", "FINISHED:EXECUTION_EXCEPTION", &place.kits(), Some(&place.path("result")));
+        let error = job_failed(
+            "7",
+            "FINISHED:EXECUTION_EXCEPTION",
+            &place.kits(),
+            Some(&place.path("result")),
+        );
         assert_eq!(
             error.message(),
             "NVFlare ended the job as FINISHED:EXECUTION_EXCEPTION; site-2 says: ValueError: no such ward"
         );
-        assert_eq!(error.lines().unwrap().heading, "The job's errors at site-2:");
+        assert_eq!(
+            error.lines().unwrap().heading,
+            "The job's errors at site-2:"
+        );
         assert_eq!(error.lines().unwrap().lines.len(), 3);
     }
 
     #[test]
     fn else_the_server() {
         let place = Place::new();
-        place.log("result/workspace", "2026-11-24 16:59:39,751 - X - ERROR - boom\n");
-        let error = job_failed("7", "FINISHED:ABORTED", &place.kits(), Some(&place.path("result")));
+        place.log(
+            "result/workspace",
+            "2026-11-24 16:59:39,751 - X - ERROR - boom\n",
+        );
+        let error = job_failed(
+            "7",
+            "FINISHED:ABORTED",
+            &place.kits(),
+            Some(&place.path("result")),
+        );
         assert_eq!(
             error.message(),
             "NVFlare ended the job as FINISHED:ABORTED; the server says: 2026-11-24 16:59:39,751 - X - ERROR - boom"

@@ -62,14 +62,20 @@ pub(crate) fn follow(
         }
         if last_news.elapsed() >= patience {
             let seconds = patience.as_secs();
-            return Err(CliError::new(ErrorCode::JobFailed, format!("nothing was heard of the job for {seconds} s")));
+            return Err(CliError::new(
+                ErrorCode::JobFailed,
+                format!("nothing was heard of the job for {seconds} s"),
+            ));
         }
         std::thread::sleep(LOOK);
     }
 }
 
 /// Tells the rounds that have ended since the last time, and whether there were any.
-fn pass_on(progress: &mut Tail, tell: &mut dyn FnMut(News<'_>) -> Result<(), CliError>) -> Result<bool, CliError> {
+fn pass_on(
+    progress: &mut Tail,
+    tell: &mut dyn FnMut(News<'_>) -> Result<(), CliError>,
+) -> Result<bool, CliError> {
     let rounds = progress.poll().map_err(poc_core::Error::from)?;
     let any = !rounds.is_empty();
     for round in rounds {
@@ -96,7 +102,12 @@ mod tests {
 
     impl AdminOps for Server {
         fn call(&mut self, op: &Op, _: Duration) -> Result<Value, poc_launch::Error> {
-            assert_eq!(*op, Op::Job { job: "7".to_owned() });
+            assert_eq!(
+                *op,
+                Op::Job {
+                    job: "7".to_owned()
+                }
+            );
             let state = self.states[self.answers.min(self.states.len() - 1)];
             self.answers += 1;
             let line = json!({"round": self.answers, "rounds": 3, "global": 0.9, "sites": {}, "alone": {}});
@@ -106,18 +117,33 @@ mod tests {
         }
     }
 
-    fn heard(states: Vec<&'static str>, patience: Duration, cancel: &Cancel) -> (Vec<String>, Result<Job, CliError>) {
+    fn heard(
+        states: Vec<&'static str>,
+        patience: Duration,
+        cancel: &Cancel,
+    ) -> (Vec<String>, Result<Job, CliError>) {
         let dir = tempfile::tempdir().unwrap();
         let file = Utf8PathBuf::try_from(dir.path().join(progress::FILE)).unwrap();
-        let mut server = Server { states, progress: file.clone(), answers: 0 };
+        let mut server = Server {
+            states,
+            progress: file.clone(),
+            answers: 0,
+        };
         let mut told = Vec::new();
-        let result = follow(&mut server, "7", &mut Tail::new(file), patience, cancel, &mut |news| {
-            told.push(match news {
-                News::Status(status) => status.to_string(),
-                News::Round(round) => format!("round {}", round.number),
-            });
-            Ok(())
-        });
+        let result = follow(
+            &mut server,
+            "7",
+            &mut Tail::new(file),
+            patience,
+            cancel,
+            &mut |news| {
+                told.push(match news {
+                    News::Status(status) => status.to_string(),
+                    News::Round(round) => format!("round {}", round.number),
+                });
+                Ok(())
+            },
+        );
         (told, result)
     }
 
@@ -128,7 +154,15 @@ mod tests {
         assert!(result.unwrap().status.is_completed());
         assert_eq!(
             told,
-            ["SUBMITTED", "round 1", "RUNNING", "round 2", "round 3", "FINISHED:COMPLETED", "round 4"]
+            [
+                "SUBMITTED",
+                "round 1",
+                "RUNNING",
+                "round 2",
+                "round 3",
+                "FINISHED:COMPLETED",
+                "round 4"
+            ]
         );
     }
 

@@ -82,13 +82,21 @@ pub(crate) struct ResultFiles {
 
 impl Records {
     fn of(data: &DataSet<'_>, part: &[usize]) -> Self {
-        Self { records: part.len(), malignant: data.select(part).filter(|record| record.malignant).count() }
+        Self {
+            records: part.len(),
+            malignant: data.select(part).filter(|record| record.malignant).count(),
+        }
     }
 }
 
 impl From<Round> for RoundOutcome {
     fn from(round: Round) -> Self {
-        Self { round: round.number, accuracy: round.global, sites: round.sites, alone: round.alone }
+        Self {
+            round: round.number,
+            accuracy: round.global,
+            sites: round.sites,
+            alone: round.alone,
+        }
     }
 }
 
@@ -115,18 +123,36 @@ pub(crate) fn gather(
     right: usize,
     result: ResultFiles,
 ) -> Result<Played, CliError> {
-    let alone = rounds.last().map(|round| round.alone.clone()).unwrap_or_default();
+    let alone = rounds
+        .last()
+        .map(|round| round.alone.clone())
+        .unwrap_or_default();
     let sites = sites
         .iter()
         .zip(&split.sites)
-        .map(|(name, part)| Some(Site { name: name.clone(), own: Records::of(data, part), alone: *alone.get(name)? }))
+        .map(|(name, part)| {
+            Some(Site {
+                name: name.clone(),
+                own: Records::of(data, part),
+                alone: *alone.get(name)?,
+            })
+        })
         .collect::<Option<_>>()
-        .ok_or_else(|| CliError::new(ErrorCode::JobFailed, "the job's report does not tell of every site"))?;
+        .ok_or_else(|| {
+            CliError::new(
+                ErrorCode::JobFailed,
+                "the job's report does not tell of every site",
+            )
+        })?;
     let held_out = Records::of(data, &split.held_out);
     #[expect(clippy::cast_precision_loss, reason = "hundreds of records")]
     let accuracy = right as f64 / held_out.records as f64;
     Ok(Played {
-        job: Job { id: job.id.clone(), name: job.name.clone(), status: job.status.to_string() },
+        job: Job {
+            id: job.id.clone(),
+            name: job.name.clone(),
+            status: job.status.to_string(),
+        },
         rounds: rounds.into_iter().map(RoundOutcome::from).collect(),
         accuracy,
         held_out,
@@ -140,15 +166,35 @@ pub(crate) fn gather(
 pub(crate) fn sample(accuracy: f64, alone: &[f64]) -> Played {
     let names = || (1..).map(|number| format!("site-{number}"));
     let by_site: BTreeMap<String, f64> = names().zip(alone.iter().copied()).collect();
-    let round = Round { number: 1, total: 1, global: accuracy, sites: by_site.clone(), alone: by_site };
+    let round = Round {
+        number: 1,
+        total: 1,
+        global: accuracy,
+        sites: by_site.clone(),
+        alone: by_site,
+    };
     Played {
-        job: Job { id: "ccfe3c1d".into(), name: "poc-demo".into(), status: "FINISHED:COMPLETED".into() },
+        job: Job {
+            id: "ccfe3c1d".into(),
+            name: "poc-demo".into(),
+            status: "FINISHED:COMPLETED".into(),
+        },
         rounds: vec![round.into()],
         accuracy,
-        held_out: Records { records: 170, malignant: 63 },
+        held_out: Records {
+            records: 170,
+            malignant: 63,
+        },
         sites: names()
             .zip(alone)
-            .map(|(name, &alone)| Site { name, own: Records { records: 166, malignant: 103 }, alone })
+            .map(|(name, &alone)| Site {
+                name,
+                own: Records {
+                    records: 166,
+                    malignant: 103,
+                },
+                alone,
+            })
             .collect(),
         result: ResultFiles {
             model: "/home/me/.local/share/poc/demo/global-model.json".into(),

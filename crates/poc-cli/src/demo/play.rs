@@ -45,9 +45,14 @@ pub(crate) struct Script {
 /// # Errors
 ///
 /// Whatever kept the job from being completed, and when its result is not what it should be.
-pub(crate) fn play(context: &Context, stage: &mut Stage<'_>, script: &Script) -> Result<Played, CliError> {
-    let data = DataSet::bundled()
-        .map_err(|error| CliError::new(ErrorCode::Internal, "the bundled data cannot be read").because(error))?;
+pub(crate) fn play(
+    context: &Context,
+    stage: &mut Stage<'_>,
+    script: &Script,
+) -> Result<Played, CliError> {
+    let data = DataSet::bundled().map_err(|error| {
+        CliError::new(ErrorCode::Internal, "the bundled data cannot be read").because(error)
+    })?;
     let sites = Project::default_client_names(script.sites);
     let split = Split::new(&data.labels(), sites.len());
     if context.printer.is_for_people() {
@@ -75,7 +80,12 @@ struct Ran {
     files: Utf8PathBuf,
 }
 
-fn run_job(context: &Context, stage: &Stage<'_>, folder: &Utf8Path, sites: &[String]) -> Result<Ran, CliError> {
+fn run_job(
+    context: &Context,
+    stage: &Stage<'_>,
+    folder: &Utf8Path,
+    sites: &[String],
+) -> Result<Ran, CliError> {
     let mut display = Display::new(context, sites);
     let mut admin = stage.admin()?;
     context.cancel.check()?;
@@ -84,12 +94,24 @@ fn run_job(context: &Context, stage: &Stage<'_>, folder: &Utf8Path, sites: &[Str
 
     let mut tail = Tail::new(stage.run_dir(&id)?.join(progress::FILE));
     let patience = PATIENCE + PATIENCE_PER_SITE * u32::try_from(sites.len()).unwrap_or(u32::MAX);
-    let job = follow(&mut admin, &id, &mut tail, patience, &context.cancel, &mut |news| display.show(news))?;
+    let job = follow(
+        &mut admin,
+        &id,
+        &mut tail,
+        patience,
+        &context.cancel,
+        &mut |news| display.show(news),
+    )?;
 
     let result = admin.download(&id, None, TRANSFER);
     if !job.status.is_completed() {
         let result = result.ok();
-        return Err(job_failed(&id, job.status.as_str(), &stage.sites()?, result.as_deref()));
+        return Err(job_failed(
+            &id,
+            job.status.as_str(),
+            &stage.sites()?,
+            result.as_deref(),
+        ));
     }
     let files = result?.join("workspace");
     // What was read while the job ran is for the eye. The whole story is in its result.
@@ -136,7 +158,11 @@ impl<'a> Display<'a> {
         let is_last = round.number == round.total;
         // Off before a line is printed: the spinner has one of its own.
         self.spinner = None;
-        let header = if self.rounds_shown == 0 { self.table.header() } else { String::new() };
+        let header = if self.rounds_shown == 0 {
+            self.table.header()
+        } else {
+            String::new()
+        };
         self.rounds_shown += 1;
         let text = header + &self.table.row(round);
         if printer.is_for_people() {
@@ -162,13 +188,18 @@ impl<'a> Display<'a> {
 /// How many of the held-out records the downloaded model has right.
 fn count_right(data: &DataSet<'_>, split: &Split, model: &Utf8Path) -> Result<usize, CliError> {
     let text = fs_err::read_to_string(model).map_err(poc_core::Error::from)?;
-    let model = GlobalModel::parse(&text, &data.feature_names())
-        .map_err(|error| CliError::new(ErrorCode::JobFailed, "the job's model cannot be used").because(error))?;
+    let model = GlobalModel::parse(&text, &data.feature_names()).map_err(|error| {
+        CliError::new(ErrorCode::JobFailed, "the job's model cannot be used").because(error)
+    })?;
     Ok(model.count_right(data.select(&split.held_out)))
 }
 
 /// Keeps what anybody needs to measure the model again, where it outlasts the workspace.
-fn keep(context: &Context, files: &Utf8Path, held_out: &str) -> Result<outcome::ResultFiles, CliError> {
+fn keep(
+    context: &Context,
+    files: &Utf8Path,
+    held_out: &str,
+) -> Result<outcome::ResultFiles, CliError> {
     let directory = managed::data_dir(&context.env)?.join(RESULTS_DIR);
     let kept = outcome::ResultFiles {
         model: directory.join(job::MODEL_FILE),

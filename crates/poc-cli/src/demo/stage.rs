@@ -43,12 +43,22 @@ impl<'a> Stage<'a> {
     /// # Errors
     ///
     /// When the directory cannot be made, or when one that was asked for has something in it.
-    pub(crate) fn set_up(context: &'a Context, settings: &Settings, runtime: &'a Runtime) -> Result<Self, CliError> {
+    pub(crate) fn set_up(
+        context: &'a Context,
+        settings: &Settings,
+        runtime: &'a Runtime,
+    ) -> Result<Self, CliError> {
         let root = match &settings.workspace.source {
             Source::CommandLine(_) => asked_for(&settings.workspace.value)?,
             _ => temporary(context)?,
         };
-        Ok(Self { context, runtime, workspace: Workspace::new(root), prepared: None, started: false })
+        Ok(Self {
+            context,
+            runtime,
+            workspace: Workspace::new(root),
+            prepared: None,
+            started: false,
+        })
     }
 
     pub(crate) fn root(&self) -> &Utf8Path {
@@ -94,7 +104,11 @@ impl<'a> Stage<'a> {
     /// When a participant dies, or not everybody has registered in time.
     pub(crate) fn start(&mut self) -> Result<(), CliError> {
         let prepared = self.prepared()?;
-        let selected: Vec<String> = self.kits(|role| role != Role::Admin)?.into_iter().map(|kit| kit.name).collect();
+        let selected: Vec<String> = self
+            .kits(|role| role != Role::Admin)?
+            .into_iter()
+            .map(|kit| kit.name)
+            .collect();
         let plan = plan::build(&PlanRequest {
             prepared,
             runtime: self.runtime,
@@ -113,16 +127,24 @@ impl<'a> Stage<'a> {
             cancel: &self.context.cancel,
         };
         let federation = Federation::open(prepared);
-        let progress = Progress::spinner(&self.context.printer, format!("starting {}", words::list(&selected)));
+        let progress = Progress::spinner(
+            &self.context.printer,
+            format!("starting {}", words::list(&selected)),
+        );
         // From here on something may run, whatever comes of the call.
         self.started = true;
-        let started = federation.start(plan, &options, &mut |event| show(self.context, &progress, &event))?;
+        let started = federation.start(plan, &options, &mut |event| {
+            show(self.context, &progress, &event)
+        })?;
         if started.missing.is_empty() {
             return Ok(());
         }
         let who = words::list(&started.missing);
-        Err(CliError::new(ErrorCode::StartTimeout, format!("not registered in time: {who}"))
-            .hint("this machine may be busy: try fewer sites with `--sites N`, or try again later"))
+        Err(CliError::new(
+            ErrorCode::StartTimeout,
+            format!("not registered in time: {who}"),
+        )
+        .hint("this machine may be busy: try fewer sites with `--sites N`, or try again later"))
     }
 
     /// The admin API of the running POC.
@@ -149,7 +171,9 @@ impl<'a> Stage<'a> {
     ///
     /// Before [`Stage::prepare`].
     pub(crate) fn transfer_dir(&self) -> Result<Utf8PathBuf, CliError> {
-        Ok(self.kit(&self.prepared()?.project.project_admin().name)?.transfer())
+        Ok(self
+            .kit(&self.prepared()?.project.project_admin().name)?
+            .transfer())
     }
 
     /// Where the server's process of a job works.
@@ -158,7 +182,10 @@ impl<'a> Stage<'a> {
     ///
     /// Before [`Stage::prepare`].
     pub(crate) fn run_dir(&self, job: &str) -> Result<Utf8PathBuf, CliError> {
-        Ok(self.kit(&self.prepared()?.project.server().name)?.dir.join(job))
+        Ok(self
+            .kit(&self.prepared()?.project.server().name)?
+            .dir
+            .join(job))
     }
 
     /// Whether the POC is there to be left running.
@@ -182,14 +209,24 @@ impl<'a> Stage<'a> {
                 python: Some(self.runtime.python.clone()),
                 cancel: &Cancel::new(),
             };
-            let stopped =
-                Federation::open(prepared).stop(&options, &mut |event| stop::show(self.context, &progress, &event))?;
+            let stopped = Federation::open(prepared).stop(&options, &mut |event| {
+                stop::show(self.context, &progress, &event)
+            })?;
             if !stopped.survivors.is_empty() {
-                let lines: Vec<String> =
-                    stopped.survivors.iter().map(|survivor| format!("{} {}", survivor.pid, survivor.command)).collect();
-                return Err(CliError::new(ErrorCode::StopIncomplete, "the demo is over, but some of its processes are not")
-                    .excerpt("What is left:", lines)
-                    .hint(format!("`poc --workspace {} down --clean` tries again", self.root())));
+                let lines: Vec<String> = stopped
+                    .survivors
+                    .iter()
+                    .map(|survivor| format!("{} {}", survivor.pid, survivor.command))
+                    .collect();
+                return Err(CliError::new(
+                    ErrorCode::StopIncomplete,
+                    "the demo is over, but some of its processes are not",
+                )
+                .excerpt("What is left:", lines)
+                .hint(format!(
+                    "`poc --workspace {} down --clean` tries again",
+                    self.root()
+                )));
             }
         }
         progress.say("removing the workspace");
@@ -197,17 +234,27 @@ impl<'a> Stage<'a> {
     }
 
     fn prepared(&self) -> Result<&Prepared, CliError> {
-        self.prepared.as_ref().ok_or_else(|| CliError::new(ErrorCode::Internal, "the demo's POC is not prepared"))
+        self.prepared
+            .as_ref()
+            .ok_or_else(|| CliError::new(ErrorCode::Internal, "the demo's POC is not prepared"))
     }
 
     fn kits(&self, wanted: impl Fn(Role) -> bool) -> Result<Vec<Kit>, CliError> {
-        Ok(self.prepared()?.kits().into_iter().filter(|kit| wanted(kit.role)).collect())
+        Ok(self
+            .prepared()?
+            .kits()
+            .into_iter()
+            .filter(|kit| wanted(kit.role))
+            .collect())
     }
 
     fn kit(&self, name: &str) -> Result<Kit, CliError> {
-        self.prepared()?
-            .kit(name)
-            .ok_or_else(|| CliError::new(ErrorCode::Internal, format!("the startup kit of {name} is missing")))
+        self.prepared()?.kit(name).ok_or_else(|| {
+            CliError::new(
+                ErrorCode::Internal,
+                format!("the startup kit of {name} is missing"),
+            )
+        })
     }
 }
 
@@ -219,26 +266,40 @@ fn asked_for(root: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
             Ok(root.to_owned())
         }
         Recognised::Poc(_) | Recognised::Broken { .. } | Recognised::Foreign { .. } => {
-            Err(CliError::new(ErrorCode::WorkspaceExists, format!("there is something in {root} already"))
-                .hint("leave out `--workspace`: the demo has a workspace of its own")
-                .hint("or name a directory that does not exist yet"))
+            Err(CliError::new(
+                ErrorCode::WorkspaceExists,
+                format!("there is something in {root} already"),
+            )
+            .hint("leave out `--workspace`: the demo has a workspace of its own")
+            .hint("or name a directory that does not exist yet"))
         }
     }
 }
 
 fn temporary(context: &Context) -> Result<Utf8PathBuf, CliError> {
-    let parent = context.env.path(env::TMPDIR.name).unwrap_or_else(|| "/tmp".into());
+    let parent = context
+        .env
+        .path(env::TMPDIR.name)
+        .unwrap_or_else(|| "/tmp".into());
     let directory = tempfile::Builder::new()
         .prefix("poc-demo-")
         .tempdir_in(&parent)
         .map_err(|error| {
-            CliError::new(ErrorCode::Io, format!("cannot make a directory in {parent}"))
-                .because(error)
-                .hint("name another place with `--workspace DIR`")
+            CliError::new(
+                ErrorCode::Io,
+                format!("cannot make a directory in {parent}"),
+            )
+            .because(error)
+            .hint("name another place with `--workspace DIR`")
         })?
         .keep();
-    Utf8PathBuf::try_from(directory)
-        .map_err(|error| CliError::new(ErrorCode::Io, "the directory for temporary files is not UTF-8").because(error))
+    Utf8PathBuf::try_from(directory).map_err(|error| {
+        CliError::new(
+            ErrorCode::Io,
+            "the directory for temporary files is not UTF-8",
+        )
+        .because(error)
+    })
 }
 
 /// The steps of a start; of a start that is taken back, those of a stop.
@@ -246,8 +307,12 @@ fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEvent) {
     match event {
         LaunchEvent::Ready { name } => progress.step(format!("{name} is up")),
         LaunchEvent::Registered { name } => progress.step(format!("{name} has registered")),
-        LaunchEvent::Waiting { names, .. } => progress.say(format!("waiting for {}", words::list(names))),
-        LaunchEvent::Exited { name, status, .. } => progress.note(&format!("{name} ended: {status}")),
+        LaunchEvent::Waiting { names, .. } => {
+            progress.say(format!("waiting for {}", words::list(names)))
+        }
+        LaunchEvent::Exited { name, status, .. } => {
+            progress.note(&format!("{name} ended: {status}"))
+        }
         other => stop::show(context, progress, other),
     }
 }
