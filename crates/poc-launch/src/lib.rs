@@ -12,6 +12,8 @@ mod ready;
 pub mod runtime;
 mod stop;
 pub mod supervisor;
+#[cfg(test)]
+mod testing;
 
 pub use error::Error;
 pub use federation::{

@@ -197,8 +197,9 @@ impl Link {
                     Heard::TheEnd => break !helper.said_hello,
                 }
             };
+            let dead = helper.said_hello && matches!(helper.child.try_wait(), Ok(Some(_)));
             let stillborn = !helper.said_hello && helper.born.elapsed() > LONGEST_START;
-            if idle && !stillborn {
+            if idle && !dead && !stillborn {
                 return Ok(helper);
             }
         }
@@ -358,9 +359,8 @@ fn last(mut lines: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
+    use crate::testing::executable;
 
     const LIMIT: Duration = Duration::from_secs(20);
 
@@ -376,9 +376,7 @@ mod tests {
                 dir: tempfile::tempdir().unwrap(),
             };
             fs_err::create_dir_all(fake.path("kit/startup")).unwrap();
-            let python = fake.path("python");
-            fs_err::write(&python, format!("#!/bin/sh\nread program\n{script}\n")).unwrap();
-            fs_err::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+            executable(&fake.path("python"), &format!("read program\n{script}"));
             fake
         }
 

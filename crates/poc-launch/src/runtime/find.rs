@@ -213,8 +213,9 @@ mod tests {
     use poc_core::Hint as _;
     use poc_core::settings::Source;
 
-    use super::super::metadata::tests::{environment, program};
+    use super::super::metadata::tests::environment;
     use super::*;
+    use crate::testing::executable;
 
     struct Machine {
         dir: tempfile::TempDir,
@@ -249,7 +250,7 @@ mod tests {
             };
             let answer =
                 format!("{{\"python\":[3,11],\"executable\":\"{itself}\",\"lacks\":[]{flare}}}");
-            program(
+            executable(
                 &self.path(directory).join("python3"),
                 &format!("echo 'poc-probe:{answer}'"),
             )
@@ -305,7 +306,7 @@ mod tests {
     #[test]
     fn what_is_unfit_is_passed_over_and_named() {
         let machine = Machine::new();
-        let shim = program(
+        let shim = executable(
             &machine.path("one/python3"),
             "echo 'pyenv: python3: command not found' >&2; exit 127",
         );
@@ -389,7 +390,7 @@ mod tests {
             .configured(&machine.environment("mid", "2.7.3"), None)
             .unwrap();
         assert_eq!(error.line, Line::V2_7);
-        let crash = program(
+        let crash = executable(
             &machine.path("crash"),
             "echo 'Fatal Python error' >&2; exit 1",
         );
@@ -409,7 +410,7 @@ mod tests {
         let machine = Machine::new();
         let answer =
             r#"{"python":[3,9],"executable":"/p","nvflare":"2.9.0","site":"/s","lacks":[]}"#;
-        let python = program(
+        let python = executable(
             &machine.path("python3"),
             &format!("echo 'poc-probe:{answer}'"),
         );

@@ -75,6 +75,7 @@ pub(super) mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
+    use crate::testing::executable;
 
     /// A virtual environment as its files: NVFlare of that version, Python 3.12, and a shell script
     /// for a Python.
@@ -98,14 +99,7 @@ pub(super) mod tests {
                 format!("Metadata-Version: 2.1\nName: nvflare\nVersion: {version}\n\nVersion: 0\n");
             fs_err::write(info.join("METADATA"), text).unwrap();
         }
-        program(&root.join("bin/python3"), script)
-    }
-
-    pub(in crate::runtime) fn program(path: &Utf8Path, script: &str) -> Utf8PathBuf {
-        fs_err::create_dir_all(path.parent().unwrap()).unwrap();
-        fs_err::write(path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs_err::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        path.to_owned()
+        executable(&root.join("bin/python3"), script)
     }
 
     #[test]

@@ -79,12 +79,12 @@ pub(super) fn ask(python: &Utf8Path, env: &Env) -> Result<Answer, Unfit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::metadata::tests::program;
     use super::*;
+    use crate::testing::executable;
 
     fn ask_script(script: &str) -> Result<Answer, Unfit> {
         let dir = tempfile::tempdir().unwrap();
-        let python = program(
+        let python = executable(
             &Utf8Path::from_path(dir.path()).unwrap().join("python3"),
             script,
         );
@@ -132,7 +132,7 @@ mod tests {
         );
         let dir = tempfile::tempdir().unwrap();
         let script = Utf8Path::from_path(dir.path()).unwrap().join("python3");
-        program(&script, "");
+        executable(&script, "");
         fs_err::write(&script, "#!/no/such/interpreter\n").unwrap();
         assert_eq!(
             tail(ask(&script, &Env::default())),

@@ -62,13 +62,13 @@ mod tests {
     use poc_core::Hint as _;
 
     use super::*;
-    use crate::runtime::metadata::tests::program;
+    use crate::testing::executable;
 
     fn find_among(programs: &[(&str, &str)]) -> Result<Utf8PathBuf, Error> {
         let dir = tempfile::tempdir().unwrap();
         let bin = Utf8Path::from_path(dir.path()).unwrap();
         for (name, answer) in programs {
-            program(&bin.join(name), &format!("echo 'poc-probe:{answer}'"));
+            executable(&bin.join(name), &format!("echo 'poc-probe:{answer}'"));
         }
         python(Line::V2_9, &Env::from_pairs([("PATH", bin.as_str())]))
     }

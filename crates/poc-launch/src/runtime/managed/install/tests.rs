@@ -1,6 +1,6 @@
 use super::*;
-use crate::runtime::metadata::tests::program;
 use crate::runtime::program::Stopped;
+use crate::testing::executable;
 
 /// A stand-in for PyPI: a directory with a wheel called nvflare that holds nothing but two empty
 /// modules. pip, venv and Python are real.
@@ -174,7 +174,7 @@ fn a_cancelled_installation_leaves_nothing() {
 #[test]
 fn where_uv_fails_pip_takes_over_and_its_error_counts() {
     let index = Index::new("");
-    program(
+    executable(
         &index.path("uv/uv"),
         "echo 'error: no interpreter found' >&2; exit 2",
     );
