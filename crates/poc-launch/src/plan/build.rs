@@ -8,7 +8,7 @@ use poc_core::env::Env;
 use poc_core::project::Role;
 use poc_core::workspace::{Kit, Prepared};
 
-use super::{AdminPlan, LaunchPlan, ParticipantPlan, RestartPolicy, Spawn, environment};
+use super::{AdminPlan, LaunchPlan, ParticipantPlan, RestartPolicy, Spawn, environment, quoting};
 use crate::Error;
 use crate::runtime::Runtime;
 
@@ -203,7 +203,8 @@ fn participant(request: &PlanRequest<'_>, kit: &Kit) -> ParticipantPlan {
 }
 
 /// The command of NVFlare's own start script, with the runtime's Python in place of whichever
-/// `python3` comes first. Each word is a word of its own, so a path may hold spaces.
+/// `python3` comes first. Each word is a word of its own, so a path may hold spaces; that NVFlare
+/// does not lose them later is [`quoting`]'s business.
 fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
     let (module, file) = match kit.role {
         Role::Server => (
@@ -215,20 +216,21 @@ fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
             "fed_client.json",
         ),
     };
-    let mut argv: Vec<String> = [
-        python.as_str(),
-        "-u",
-        "-m",
-        module,
-        "-m",
-        kit.dir.as_str(),
-        "-s",
-        file,
-        "--set",
-        "secure_train=true",
-    ]
-    .map(str::to_owned)
-    .into();
+    let mut argv = vec![python.to_string(), "-u".to_owned()];
+    argv.extend(quoting::words(python, &kit.dir));
+    argv.extend(
+        [
+            "-m",
+            module,
+            "-m",
+            kit.dir.as_str(),
+            "-s",
+            file,
+            "--set",
+            "secure_train=true",
+        ]
+        .map(str::to_owned),
+    );
     if kit.role != Role::Server {
         argv.push(format!("uid={}", kit.name));
     }
@@ -248,7 +250,7 @@ mod tests {
             name: name.to_owned(),
             role,
             org: "nvidia".to_owned(),
-            dir: Utf8PathBuf::from("/srv/my poc/example_project/prod_00").join(name),
+            dir: Utf8PathBuf::from("/srv/poc/example_project/prod_00").join(name),
         }
     }
 
@@ -256,8 +258,8 @@ mod tests {
     fn command_lines_are_those_of_the_start_scripts() {
         let python = Utf8Path::new("/venv/bin/python3");
         let server = argv(python, &kit("server", Role::Server));
-        insta::assert_snapshot!(server.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.server.server_train|-m|/srv/my poc/example_project/prod_00/server|-s|fed_server.json|--set|secure_train=true|org=nvidia|config_folder=config");
+        insta::assert_snapshot!(server.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.server.server_train|-m|/srv/poc/example_project/prod_00/server|-s|fed_server.json|--set|secure_train=true|org=nvidia|config_folder=config");
         let site = argv(python, &kit("site-1", Role::Client));
-        insta::assert_snapshot!(site.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.client.client_train|-m|/srv/my poc/example_project/prod_00/site-1|-s|fed_client.json|--set|secure_train=true|uid=site-1|org=nvidia|config_folder=config");
+        insta::assert_snapshot!(site.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.client.client_train|-m|/srv/poc/example_project/prod_00/site-1|-s|fed_client.json|--set|secure_train=true|uid=site-1|org=nvidia|config_folder=config");
     }
 }

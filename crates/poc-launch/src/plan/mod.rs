@@ -6,6 +6,7 @@
 
 mod build;
 mod environment;
+mod quoting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
