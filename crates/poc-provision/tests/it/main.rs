@@ -1,6 +1,6 @@
 //! The crate as its users see it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![allow(clippy::unwrap_used, reason = "what supports tests fails as tests do")]
 
 mod clean;
 mod jobs;

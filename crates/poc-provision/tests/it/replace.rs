@@ -328,3 +328,36 @@ fn a_workspace_behind_a_link_is_replaced_where_it_is() {
     assert_ne!(scene.read("example_project/state/cert.json"), old);
     assert_eq!(scene.names().0, ["elsewhere", "ws"]);
 }
+
+#[test]
+fn a_workspace_that_nvflare_made_is_known_by_its_names() {
+    let (scene, _) = Scene::prepared();
+    let nvflares = || fsio::remove_tree(&scene.workspace.poc_dir()).unwrap();
+    nvflares();
+    let made = scene
+        .provision(&project(), |request| request.replace = true)
+        .unwrap();
+    assert_eq!((made.previous, made.foreign_files), (None, vec![]));
+
+    nvflares();
+    let own = "example_project/prod_00/site-1/local/custom.py";
+    scene.write(own, "print()");
+    scene.write("example_project/prod_00/site-1/log.txt", "x");
+    let made = scene
+        .provision(&project(), |request| request.replace = true)
+        .unwrap();
+    assert_eq!(made.foreign_files, [own]);
+}
+
+#[test]
+fn a_damaged_poc_is_kept_whatever_is_in_it() {
+    let (scene, _) = Scene::prepared();
+    scene.write("project.yml", "participants: [");
+    let refused = scene.provision(&project(), |_| ()).unwrap_err();
+    assert!(matches!(refused, Error::Exists { .. }), "{refused}");
+    let made = scene
+        .provision(&project(), |request| request.replace = true)
+        .unwrap();
+    assert_eq!(made.previous, Some(scene.above.join("ws.previous")));
+    assert!(scene.read("project.yml").contains("example_project"));
+}
