@@ -64,10 +64,6 @@ pub struct Env(BTreeMap<String, OsString>);
 impl Env {
     /// The environment of this process. Variables whose *name* is not UTF-8 are left out.
     pub fn from_process() -> Self {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is the one place that reads it"
-        )]
         let vars = std::env::vars_os();
         Self(
             vars.filter_map(|(name, value)| Some((name.into_string().ok()?, value)))

@@ -49,7 +49,7 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// A project that cannot be: a bad client name, say.
-    #[error("{}", problem_list(problems))]
+    #[error("the project cannot be{}", problems_text(problems))]
     ProjectImpossible {
         /// All problems.
         problems: Vec<Problem>,
@@ -143,14 +143,6 @@ fn problems_text(problems: &[Problem]) -> String {
             format!(", {} problems:{}", several.len(), lines.concat())
         }
     }
-}
-
-fn problem_list(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 fn holder_text(holder: Option<u32>) -> String {

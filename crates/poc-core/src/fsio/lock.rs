@@ -183,3 +183,24 @@ fn holder_in(locks: &str, device: u64, inode: u64) -> Option<u32> {
         .and_then(|fields| fields.get(4)?.parse::<u32>().ok())
         .filter(|pid| *pid > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_holder_is_found_by_device_and_inode() {
+        let locks = "\
+1: POSIX  ADVISORY  WRITE 100 fd:01:77 0 EOF
+2: FLOCK  ADVISORY  WRITE 200 fd:01:77 0 EOF
+2: -> FLOCK  ADVISORY  WRITE 300 fd:01:77 0 EOF
+3: FLOCK  ADVISORY  WRITE 0 fd:01:78 0 EOF
+";
+        let device = rustix::fs::makedev(0xfd, 1);
+        assert_eq!(holder_in(locks, device, 77), Some(200));
+        // A holder outside of this PID namespace is shown as 0.
+        assert_eq!(holder_in(locks, device, 78), None);
+        assert_eq!(holder_in(locks, device, 7), None);
+        assert_eq!(holder_in("", device, 77), None);
+    }
+}

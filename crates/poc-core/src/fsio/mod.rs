@@ -51,3 +51,6 @@ fn errno_at(action: &'static str, path: &Utf8Path) -> impl FnOnce(rustix::io::Er
     let with_path = at(action, path);
     move |errno| with_path(errno.into())
 }
+
+#[cfg(test)]
+mod tests;

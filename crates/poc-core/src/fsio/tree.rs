@@ -47,13 +47,13 @@ pub fn remove_tree(path: &Utf8Path) -> io::Result<()> {
     unlink(CWD, path.as_std_path(), AtFlags::REMOVEDIR, path)
 }
 
-struct Seen {
+pub(super) struct Seen {
     kind: FileType,
-    is_mount: bool,
+    pub(super) is_mount: bool,
 }
 
 /// What lies there, without following links; `None` for nothing.
-fn look(
+pub(super) fn look(
     directory: BorrowedFd<'_>,
     name: impl rustix::path::Arg,
     shown: &Utf8Path,

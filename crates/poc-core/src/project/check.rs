@@ -139,7 +139,7 @@ impl Members<'_> {
                             ));
                         }
                         Some(_) if !seen.insert(site) => {
-                            faults.push((at, format!("`{site}` comes twice")))
+                            faults.push((at, format!("`{site}` comes twice")));
                         }
                         Some(_) => {}
                     }
@@ -186,7 +186,7 @@ fn check_participant(participant: &Participant, place: &Place, faults: &mut Vec<
     }
     let (security, connect_to) = match &participant.kind {
         Kind::Server(server) => {
-            for host in server.default_host.iter() {
+            if let Some(host) = &server.default_host {
                 check("default_host", names::check_host(host));
             }
             for host in &server.host_names {

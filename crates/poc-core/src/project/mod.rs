@@ -220,7 +220,7 @@ impl Project {
                 line: None,
                 at: at.to_owned(),
                 message,
-            })
+            });
         };
         if self.api_version == 4 && line < Line::V2_8 {
             fault(

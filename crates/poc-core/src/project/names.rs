@@ -238,3 +238,146 @@ fn matches(name: &str, rule: &'static str, ok: bool) -> Result<(), NameError> {
 fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_of_the_documentation_pass() {
+        for name in ["site-1", "site_2", "Hospital-A", "1", &"x".repeat(64)] {
+            assert_eq!(check_site(name), Ok(()), "{name}");
+        }
+        for name in ["server", "server1.example.com", "10.0.0.7", "a-b.c"] {
+            assert_eq!(check_server(name), Ok(()), "{name}");
+        }
+        for name in [
+            "admin@nvidia.com",
+            "org-admin@nvidia.com",
+            "a.b+c%d_e@x-y.z.org",
+        ] {
+            assert_eq!(check_admin(name), Ok(()), "{name}");
+        }
+        for name in ["example_project", "My trial 2.0", "p-1"] {
+            assert_eq!(check_project(name), Ok(()), "{name}");
+        }
+        assert_eq!(check_org("nvidia_1"), Ok(()));
+        assert_eq!(check_role("project_admin"), Ok(()));
+        assert_eq!(check_study("cancer-2_b"), Ok(()));
+    }
+
+    #[test]
+    fn every_name_that_could_do_harm_is_refused_by_every_check() {
+        type Check = fn(&str) -> Result<(), NameError>;
+        let checks: [Check; 7] = [
+            check_site,
+            check_server,
+            check_admin,
+            check_org,
+            check_role,
+            check_project,
+            check_study,
+        ];
+        let long = "x".repeat(300);
+        for name in [
+            "",
+            " ",
+            "\n",
+            "site-1\n",
+            "../x",
+            "/etc",
+            "a/b",
+            "a\0b",
+            "-rf",
+            "--help",
+            ".",
+            "..",
+            ".hidden",
+            "a;b",
+            "$(x)",
+            "a`b`",
+            "a\"b",
+            "a'b",
+            "a\\b",
+            "a b\n",
+            "\u{202e}x",
+            &long,
+        ] {
+            for check in checks {
+                assert!(check(name).is_err(), "{name:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn reserved_words_are_refused_where_they_would_collide() {
+        for name in ["all", "none", "root_cert", "root_pri_key"] {
+            assert_eq!(
+                check_site(name),
+                Err(NameError::Reserved {
+                    name: name.to_owned()
+                }),
+                "{name}"
+            );
+            assert!(check_project(name).is_err(), "{name}");
+        }
+        for name in ["data", "jobs-storage", "snapshot-storage", "project.yml"] {
+            assert_eq!(
+                check_project(name),
+                Err(NameError::Reserved {
+                    name: name.to_owned()
+                }),
+                "{name}"
+            );
+        }
+        assert!(check_study("default").is_err());
+    }
+
+    #[test]
+    fn the_reasons_are_told() {
+        let reasons = [
+            check_site("a\nb"),
+            check_site("-x"),
+            check_site("root_cert"),
+            check_site(""),
+            check_site(&"x".repeat(65)),
+            check_server("a_b"),
+            check_admin("admin"),
+            check_admin("a@b@c.org"),
+            check_admin("a@localhost"),
+            check_project(" x"),
+            check_study("Upper"),
+        ];
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|reason| reason.unwrap_err().to_string())
+            .collect();
+        insta::assert_snapshot!(reasons.join("\n"), @r"
+        `a\nb` is not a name that NVFlare takes: letters, digits, `-` and `_`
+        `-x` begins with `-`
+        `root_cert` is reserved
+        a name is empty
+        `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx` is longer than 64 characters
+        `a_b` is not a name that NVFlare takes: a host name of letters, digits, `-` and `.`
+        `admin` is not a name that NVFlare takes: an e-mail address such as admin@nvidia.com
+        `a@b@c.org` is not a name that NVFlare takes: an e-mail address such as admin@nvidia.com
+        `a@localhost` is not a name that NVFlare takes: an e-mail address such as admin@nvidia.com
+        ` x` is not a name that NVFlare takes: letters, digits, `-`, `_`, `.` and spaces
+        `Upper` is not a name that NVFlare takes: lower-case letters and digits, inside also `-` and `_`
+        ");
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_is_one_plain_directory_name(name in "\\PC{0,20}|[a-z0-9._@% -]{0,70}|\\.\\.?|-[a-z]*") {
+            for check in [check_site, check_server, check_admin, check_project] {
+                if check(&name).is_ok() {
+                    prop_assert!(!name.contains(['/', '\0', '\n', '\\']));
+                    prop_assert!(!name.starts_with(['-', '.']));
+                    prop_assert!(!name.is_empty() && name.len() <= 64 && name.is_ascii());
+                }
+            }
+        }
+    }
+}

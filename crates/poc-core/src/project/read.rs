@@ -88,12 +88,9 @@ impl Project {
             .and_then(|fields| read_project(fields, &mut notes));
         match project {
             Some(project) if notes.faults.is_empty() => {
-                let warnings = notes
-                    .warnings
-                    .into_iter()
-                    .map(place_of)
-                    .map(|warning| warning.to_string())
-                    .collect();
+                let mut warnings: Vec<Problem> = notes.warnings.into_iter().map(place_of).collect();
+                warnings.sort_by_key(|warning| warning.line);
+                let warnings = warnings.iter().map(ToString::to_string).collect();
                 Ok(Loaded { project, warnings })
             }
             _ => {
@@ -142,7 +139,7 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
         let place = top.key("participants").index(index);
         match read_participant(value, &place, notes) {
             Read::Participant(participant) => {
-                participants.push(participant);
+                participants.push(*participant);
                 places.push(place);
             }
             Read::Ignored => {}
@@ -182,7 +179,7 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
 }
 
 enum Read {
-    Participant(Participant),
+    Participant(Box<Participant>),
     /// NVFlare ignores it.
     Ignored,
     Unreadable,
@@ -223,12 +220,15 @@ fn read_participant(value: Value, place: &Place, notes: &mut Notes) -> Read {
     };
     warn_of_unknown(&fields, &[], notes);
     match (name, org, kind) {
-        (Some(name), Some(org), Some(kind)) => Read::Participant(Participant {
-            name,
-            org,
-            kind,
-            extra: fields.into_rest(),
-        }),
+        (Some(name), Some(org), Some(kind)) => {
+            let extra = fields.into_rest();
+            Read::Participant(Box::new(Participant {
+                name,
+                org,
+                kind,
+                extra,
+            }))
+        }
         (_, org, _) => {
             if let Some(Err(error)) = org.map(|org| names::check_org(&org)) {
                 notes.fault(place.key("org"), error);

@@ -100,12 +100,13 @@ impl Settings {
             workspace: absolute(settings.workspace.unwrap_or_else(default)),
             startup_kit_dir: settings.startup_kit_dir.map(absolute),
             examples: settings.examples.map(absolute),
-            python: settings
-                .python
-                .map(|python| match python.value.as_str().contains('/') {
-                    true => absolute(python),
-                    false => python,
-                }),
+            python: settings.python.map(|python| {
+                if python.value.as_str().contains('/') {
+                    absolute(python)
+                } else {
+                    python
+                }
+            }),
             warnings,
             home,
         })

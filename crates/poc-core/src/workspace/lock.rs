@@ -123,3 +123,7 @@ impl Drop for WorkspaceLock {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "lock_tests.rs"]
+mod tests;

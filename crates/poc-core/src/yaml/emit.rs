@@ -115,9 +115,9 @@ fn quoted(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             ' '..='~' => quoted.push(c),
             c => match u32::from(c) {
-                code @ 0..=0xff => quoted.push_str(&format!("\\x{code:02X}")),
-                code @ 0x100..=0xffff => quoted.push_str(&format!("\\u{code:04X}")),
-                code => quoted.push_str(&format!("\\U{code:08X}")),
+                code @ 0..=0xff => quoted.extend(["\\x", &format!("{code:02X}")]),
+                code @ 0x100..=0xffff => quoted.extend(["\\u", &format!("{code:04X}")]),
+                code => quoted.extend(["\\U", &format!("{code:08X}")]),
             },
         }
     }

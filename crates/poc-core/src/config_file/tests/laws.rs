@@ -149,7 +149,8 @@ proptest! {
     /// The two parsers agree on what both can read: everything in quotes.
     #[test]
     fn hocon_reads_the_same(entries in prop::collection::btree_map("[a-z]{1,4}", "[a-zé /@#=:{}$\"\\\\\n]{0,10}", 1..5)) {
-        let text: String = entries.iter().map(|(key, value)| format!("k {{ {key} = {} }}\n", quote(value))).collect();
+        let lines: Vec<String> = entries.iter().map(|(key, value)| format!("k {{ {key} = {} }}\n", quote(value))).collect();
+        let text = lines.concat();
         let file = parse(&text);
         let theirs = hocon::HoconLoader::new().no_system().strict().load_str(&text).unwrap().hocon().unwrap();
         for (key, value) in &entries {
@@ -160,14 +161,13 @@ proptest! {
 
     #[test]
     fn references_are_joined_as_text(parts in prop::collection::vec(("[a-z/]{0,5}", "[a-zé/ ]{0,5}"), 1..5)) {
-        let mut text = String::new();
-        let mut value = String::new();
-        let mut expected = String::new();
-        for (index, (literal, referred)) in parts.iter().enumerate() {
-            text += &format!("r{index} = {}\n", quote(referred));
-            value += &format!("{}${{r{index}}}", if literal.is_empty() { String::new() } else { quote(literal) });
-            expected += &format!("{literal}{referred}");
-        }
+        let referred: Vec<String> =
+            parts.iter().enumerate().map(|(index, (_, text))| format!("r{index} = {}\n", quote(text))).collect();
+        let literal = |text: &str| if text.is_empty() { String::new() } else { quote(text) };
+        let value: Vec<String> =
+            parts.iter().enumerate().map(|(index, (text, _))| format!("{}${{r{index}}}", literal(text))).collect();
+        let expected: Vec<String> = parts.iter().map(|(literal, referred)| format!("{literal}{referred}")).collect();
+        let (text, value, expected) = (referred.concat(), value.concat(), expected.concat());
         prop_assert_eq!(get(&format!("{text}a = {value}\n"), &["a"]), Some(expected));
     }
 }
