@@ -25,6 +25,7 @@ mod edit;
 mod evaluate;
 mod lookup;
 mod owned;
+mod quoting;
 mod syntax;
 
 use std::io;
@@ -38,7 +39,8 @@ use crate::Error;
 use crate::env::Env;
 use crate::fsio::{self, DirectoryLock, poll_until};
 use edit::Edit;
-use syntax::{Block, SyntaxError, line_at, quote};
+use quoting::quote;
+use syntax::{Block, SyntaxError, line_at};
 
 /// config.conf, as text that can be asked and edited.
 #[derive(Clone, Debug)]
