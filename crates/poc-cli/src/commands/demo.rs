@@ -13,7 +13,7 @@ use crate::demo::show::comparison;
 use crate::demo::split::MAX_SITES;
 use crate::demo::stage::{LINE, Stage};
 use crate::demo::{Script, play};
-use crate::error::CliError;
+use crate::error::{CliError, ErrorCode};
 use crate::output::{style, words};
 
 /// Arguments of `poc demo`.
@@ -55,13 +55,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let played = match (played, struck) {
         (Ok(played), Ok(())) => played,
         (Ok(_), Err(left)) => return Err(left),
-        (Err(error), Ok(())) => {
-            return Err(if kept {
-                error.hint(still_there(&workspace))
-            } else {
-                error
-            });
-        }
+        (Err(error), Ok(())) => return Err(advised(error, kept, &workspace)),
         (Err(error), Err(left)) => {
             context.printer.warning(&left.full_message());
             return Err(error);
@@ -147,12 +141,18 @@ fn line(what: &str, width: usize, literal: String) -> String {
     format!("  {what:<width$}{}\n", style::literal(literal))
 }
 
-/// The hint where a failed demo is kept.
-fn still_there(workspace: &Utf8Path) -> String {
-    let workspace = quoted(workspace);
-    format!(
-        "it is still running: look with `poc --workspace {workspace} status`, end it with `poc --workspace {workspace} down --clean`"
-    )
+/// The error with how to look at what failed.
+fn advised(error: CliError, kept: bool, workspace: &Utf8Path) -> CliError {
+    if kept {
+        let poc = format!("poc --workspace {}", quoted(workspace));
+        return error.hint(format!(
+            "it is still running: look with `{poc} logs`, end it with `{poc} down --clean`"
+        ));
+    }
+    if error.code() == ErrorCode::JobFailed {
+        return error.hint("`poc demo --keep` leaves everything in place, to be looked at");
+    }
+    error
 }
 
 /// A path as one can paste it into a shell.

@@ -89,6 +89,16 @@ impl Records {
     }
 }
 
+impl From<&admin::Job> for Job {
+    fn from(job: &admin::Job) -> Self {
+        Self {
+            id: job.id.clone(),
+            name: job.name.clone(),
+            status: job.status.to_string(),
+        }
+    }
+}
+
 impl From<Round> for RoundOutcome {
     fn from(round: Round) -> Self {
         Self {
@@ -148,11 +158,7 @@ pub(crate) fn gather(
     #[expect(clippy::cast_precision_loss, reason = "hundreds of records")]
     let accuracy = right as f64 / held_out.records as f64;
     Ok(Played {
-        job: Job {
-            id: job.id.clone(),
-            name: job.name.clone(),
-            status: job.status.to_string(),
-        },
+        job: job.into(),
         rounds: rounds.into_iter().map(RoundOutcome::from).collect(),
         accuracy,
         held_out,

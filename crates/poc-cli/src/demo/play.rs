@@ -106,12 +106,7 @@ fn run_job(
     let result = admin.download(&id, None, TRANSFER);
     if !job.status.is_completed() {
         let result = result.ok();
-        return Err(job_failed(
-            &id,
-            job.status.as_str(),
-            &stage.sites()?,
-            result.as_deref(),
-        ));
+        return Err(job_failed(&job, &stage.sites()?, result.as_deref()));
     }
     let files = result?.join("workspace");
     // What was read while the job ran is for the eye. The whole story is in its result.
@@ -144,8 +139,8 @@ impl<'a> Display<'a> {
             News::Round(round) => self.round(&round),
             News::Status(status) => {
                 self.context.printer.debug(&format!("job is {status}"));
-                if let Some(spinner) = &self.spinner {
-                    spinner.say(format!("NVFlare starts the job ({status})"));
+                if let (0, Some(spinner)) = (self.rounds_shown, &self.spinner) {
+                    spinner.say(format!("waiting for the job's first round ({status})"));
                 }
                 Ok(())
             }

@@ -9,7 +9,7 @@ use poc_core::settings::{Settings, Source};
 use poc_core::workspace::{Kit, Prepared, Recognised, Workspace};
 use poc_core::{Cancel, Line, env, fsio};
 use poc_launch::admin::AdminOps;
-use poc_launch::plan::{self, PlanRequest, Spawn};
+use poc_launch::plan::{self, LaunchPlan, PlanRequest, Spawn};
 use poc_launch::runtime::Runtime;
 use poc_launch::{Federation, LaunchEvent, StartOptions, StopOptions};
 use poc_provision::Request;
@@ -109,7 +109,7 @@ impl<'a> Stage<'a> {
             .into_iter()
             .map(|kit| kit.name)
             .collect();
-        let plan = plan::build(&PlanRequest {
+        let mut plan = plan::build(&PlanRequest {
             prepared,
             runtime: self.runtime,
             selected: &selected,
@@ -118,6 +118,7 @@ impl<'a> Stage<'a> {
             env: &self.context.env,
             spawn: Spawn::Auto,
         })?;
+        self.keep_temporary_files(&mut plan)?;
         let supervisor = ["/proc/self/exe".to_owned(), SUPERVISE.to_owned()];
         let options = StartOptions {
             wait: true,
@@ -145,6 +146,18 @@ impl<'a> Stage<'a> {
             format!("not registered in time: {who}"),
         )
         .hint("this machine may be busy: try fewer sites with `--sites N`, or try again later"))
+    }
+
+    /// NVFlare leaves a directory a job among the temporary files: they shall go with the workspace.
+    fn keep_temporary_files(&self, plan: &mut LaunchPlan) -> Result<(), CliError> {
+        let directory = self.root().join("tmp");
+        fsio::create_dir_private(&directory).map_err(poc_core::Error::from)?;
+        for participant in &mut plan.participants {
+            participant
+                .environment
+                .insert(env::TMPDIR.name.to_owned(), directory.to_string());
+        }
+        Ok(())
     }
 
     /// The admin API of the running POC.
