@@ -50,7 +50,11 @@ pub(crate) fn normalise(argv: impl IntoIterator<Item = OsString>) -> Vec<OsStrin
         .enumerate()
         .map(|(index, word)| {
             literal |= word == "--";
-            let rewritten = if index == 0 || literal { None } else { rewrite(word, command) };
+            let rewritten = if index == 0 || literal {
+                None
+            } else {
+                rewrite(word, command)
+            };
             rewritten.unwrap_or_else(|| word.clone())
         })
         .collect()
@@ -77,7 +81,10 @@ pub(crate) fn early_value<'a>(argv: &'a [OsString], option: &str) -> Option<&'a 
     while let Some(word) = words.next() {
         if word == option {
             found = words.peek().copied().or(found);
-        } else if let Some(value) = word.strip_prefix(option).and_then(|rest| rest.strip_prefix('=')) {
+        } else if let Some(value) = word
+            .strip_prefix(option)
+            .and_then(|rest| rest.strip_prefix('='))
+        {
             found = Some(value);
         }
     }
@@ -87,6 +94,15 @@ pub(crate) fn early_value<'a>(argv: &'a [OsString], option: &str) -> Option<&'a 
 /// Whether a flag is given anywhere before `--`.
 pub(crate) fn early_flag(argv: &[OsString], flag: &str) -> bool {
     options(argv).any(|word| word == flag)
+}
+
+/// The command that a command line is about, as one would type it: `poc start`, or `poc` alone.
+pub(crate) fn command_line(argv: &[OsString]) -> String {
+    let cli = Cli::command();
+    match command(argv).filter(|word| cli.find_subcommand(word).is_some()) {
+        Some(command) => format!("poc {command}"),
+        None => "poc".to_owned(),
+    }
 }
 
 /// The command of a command line: its first word that is neither an option nor a global option's
@@ -106,7 +122,10 @@ fn command(argv: &[OsString]) -> Option<&str> {
 /// The words after the program's name and before `--`; one that is not UTF-8 counts as a dash, which
 /// is neither option nor command.
 fn options(argv: &[OsString]) -> impl Iterator<Item = &str> {
-    argv.iter().skip(1).map(|word| word.to_str().unwrap_or("-")).take_while(|word| *word != "--")
+    argv.iter()
+        .skip(1)
+        .map(|word| word.to_str().unwrap_or("-"))
+        .take_while(|word| *word != "--")
 }
 
 fn rewrite(word: &OsStr, command: Option<&str>) -> Option<OsString> {
@@ -115,7 +134,9 @@ fn rewrite(word: &OsStr, command: Option<&str>) -> Option<OsString> {
         Some((name, value)) => (name, Some(value)),
         None => (word, None),
     };
-    let has = |commands: &[&str]| commands.is_empty() || command.is_some_and(|name| commands.contains(&name));
+    let has = |commands: &[&str]| {
+        commands.is_empty() || command.is_some_and(|name| commands.contains(&name))
+    };
     let long = WORDS
         .iter()
         .find(|(short, _, commands)| *short == name && has(commands))
@@ -131,7 +152,9 @@ fn rewrite(word: &OsStr, command: Option<&str>) -> Option<OsString> {
 fn hyphenated(name: &str) -> Option<String> {
     let body = name.strip_prefix("--")?;
     let is_name = body.starts_with(|c: char| c.is_ascii_alphabetic())
-        && body.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        && body
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
     (is_name && body.contains('_')).then(|| format!("--{}", body.replace('_', "-")))
 }
 
@@ -141,26 +164,54 @@ mod tests {
     use proptest::prelude::*;
 
     fn words(line: &str) -> Vec<OsString> {
-        std::iter::once("poc").chain(line.split_whitespace()).map(OsString::from).collect()
+        std::iter::once("poc")
+            .chain(line.split_whitespace())
+            .map(OsString::from)
+            .collect()
     }
 
     fn normalised(line: &str) -> String {
         let words = normalise(words(line));
-        words[1..].iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ")
+        words[1..]
+            .iter()
+            .map(|word| word.to_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
     fn nvflares_spellings() {
         for (typed, read) in [
             ("prepare -n 2 -he", "prepare -n 2 --he"),
-            ("prepare --number_of_clients 3 --docker_image", "prepare --number-of-clients 3 --docker-image"),
-            ("prepare --project_input=a_b.yml -debug", "prepare --project-input=a_b.yml --debug"),
-            ("prepare-jobs-dir --jobs_dir my_jobs", "prepare-jobs-dir --jobs-dir my_jobs"),
-            ("start -gpu 1 0 -gpu=2 -ex admin@nvidia.com", "start --gpu 1 0 --gpu=2 --exclude admin@nvidia.com"),
+            (
+                "prepare --number_of_clients 3 --docker_image",
+                "prepare --number-of-clients 3 --docker-image",
+            ),
+            (
+                "prepare --project_input=a_b.yml -debug",
+                "prepare --project-input=a_b.yml --debug",
+            ),
+            (
+                "prepare-jobs-dir --jobs_dir my_jobs",
+                "prepare-jobs-dir --jobs-dir my_jobs",
+            ),
+            (
+                "start -gpu 1 0 -gpu=2 -ex admin@nvidia.com",
+                "start --gpu 1 0 --gpu=2 --exclude admin@nvidia.com",
+            ),
             ("--format json start -gpu", "--format json start --gpu"),
-            ("--workspace /w --color=never stop -ex site-1", "--workspace /w --color=never stop --exclude site-1"),
-            ("config -pw /tmp/poc -debug", "config --poc-workspace-dir /tmp/poc --debug"),
-            ("config --poc_workspace_dir /a_b --startup_kit_dir d_e", "config --poc-workspace-dir /a_b --startup-kit-dir d_e"),
+            (
+                "--workspace /w --color=never stop -ex site-1",
+                "--workspace /w --color=never stop --exclude site-1",
+            ),
+            (
+                "config -pw /tmp/poc -debug",
+                "config --poc-workspace-dir /tmp/poc --debug",
+            ),
+            (
+                "config --poc_workspace_dir /a_b --startup_kit_dir d_e",
+                "config --poc-workspace-dir /a_b --startup-kit-dir d_e",
+            ),
             ("-debug up -gpu none", "--debug up --gpu none"),
         ] {
             assert_eq!(normalised(typed), read);
@@ -188,8 +239,13 @@ mod tests {
         let cli = Cli::command();
         for (_, long, commands) in WORDS {
             for name in *commands {
-                let command = cli.find_subcommand(name).unwrap_or_else(|| panic!("no command {name}"));
-                let takes = |arg: &clap::Arg| arg.get_long_and_visible_aliases().is_some_and(|all| all.contains(&&long[2..]));
+                let command = cli
+                    .find_subcommand(name)
+                    .unwrap_or_else(|| panic!("no command {name}"));
+                let takes = |arg: &clap::Arg| {
+                    arg.get_long_and_visible_aliases()
+                        .is_some_and(|all| all.contains(&&long[2..]))
+                };
                 assert!(command.get_arguments().any(takes), "{name} has no {long}");
             }
         }
@@ -207,15 +263,25 @@ mod tests {
     #[test]
     fn a_word_that_is_not_utf8_passes() {
         use std::os::unix::ffi::OsStringExt;
-        let argv = vec![OsString::from("poc"), "start".into(), OsString::from_vec(vec![b'-', 0xff])];
+        let argv = vec![
+            OsString::from("poc"),
+            "start".into(),
+            OsString::from_vec(vec![b'-', 0xff]),
+        ];
         assert_eq!(normalise(argv.clone()), argv);
     }
 
     #[test]
     fn commands_of_old() {
-        assert_eq!(old_command(&words("--prepare -n 2")), Some(("--prepare", "prepare")));
+        assert_eq!(
+            old_command(&words("--prepare -n 2")),
+            Some(("--prepare", "prepare"))
+        );
         assert_eq!(old_command(&words("-n 2 --stop")), Some(("--stop", "stop")));
-        assert_eq!(old_command(&words("--prepare_jobs_dir")), Some(("--prepare-jobs-dir", "prepare-jobs-dir")));
+        assert_eq!(
+            old_command(&words("--prepare_jobs_dir")),
+            Some(("--prepare-jobs-dir", "prepare-jobs-dir"))
+        );
         assert_eq!(old_command(&words("start --clean")), None);
         assert_eq!(old_command(&words("-- --clean")), None);
         assert_eq!(old_command(&words("--help")), None);
@@ -223,7 +289,8 @@ mod tests {
 
     #[test]
     fn globals_are_read_before_clap() {
-        let argv = words("start --format json --color=never --format=jsonl -n -- --format txt --debug");
+        let argv =
+            words("start --format json --color=never --format=jsonl -n -- --format txt --debug");
         assert_eq!(early_value(&argv, "--format"), Some("jsonl"));
         assert_eq!(early_value(&argv, "--color"), Some("never"));
         assert_eq!(early_value(&argv, "--workspace"), None);
@@ -237,7 +304,8 @@ mod tests {
             Just("--".to_owned()),
             prop::sample::select(WORDS).prop_map(|(word, _, _)| word.to_owned()),
             prop::sample::select(WORDS).prop_map(|(word, _, _)| format!("{word}=a_b")),
-            prop::sample::select(&["prepare", "start", "stop", "config", "up", "logs"][..]).prop_map(str::to_owned),
+            prop::sample::select(&["prepare", "start", "stop", "config", "up", "logs"][..])
+                .prop_map(str::to_owned),
             "--[a-z_-]{0,12}(=[a-z_]{0,3})?",
             "-{0,2}[a-z0-9@._=-]{0,10}",
         ]
@@ -246,7 +314,9 @@ mod tests {
     fn plain_word() -> impl Strategy<Value = String> {
         any_word().prop_filter("no word that is rewritten", |word| {
             let name = word.split('=').next().unwrap_or_default();
-            !WORDS.iter().any(|(known, _, _)| *known == name) && !(name.starts_with("--") && name.contains('_'))
+            let rewritten = WORDS.iter().any(|(known, _, _)| *known == name);
+            let underscored = name.starts_with("--") && name.contains('_');
+            !rewritten && !underscored
         })
     }
 

@@ -51,12 +51,23 @@ impl Context {
     ///
     /// As [`Context::config_file`], and for a setting that cannot be worked out.
     pub(crate) fn settings_with(&self, overrides: Overrides) -> Result<Settings, CliError> {
-        let overrides = Overrides { workspace: self.workspace.clone(), ..overrides };
-        let settings = Settings::resolve(&overrides, &self.env, &self.config_file()?, &self.directory()?)?;
+        let overrides = Overrides {
+            workspace: self.workspace.clone(),
+            ..overrides
+        };
+        let settings = Settings::resolve(
+            &overrides,
+            &self.env,
+            &self.config_file()?,
+            &current_directory()?,
+        )?;
         for warning in &settings.warnings {
             self.printer.warning(warning);
         }
-        self.printer.debug(&format!("workspace {} ({:?})", settings.workspace.value, settings.workspace.source));
+        self.printer.debug(&format!(
+            "workspace {} ({:?})",
+            settings.workspace.value, settings.workspace.source
+        ));
         Ok(settings)
     }
 
@@ -75,47 +86,61 @@ impl Context {
     ///
     /// When there is none; as [`Context::settings`].
     pub(crate) fn prepared(&self) -> Result<Prepared, CliError> {
-        self.prepared_in(&self.settings()?)
-    }
-
-    /// The prepared POC of these settings.
-    ///
-    /// # Errors
-    ///
-    /// When there is none.
-    pub(crate) fn prepared_in(&self, settings: &Settings) -> Result<Prepared, CliError> {
-        Ok(Workspace::new(&settings.workspace.value).load()?)
-    }
-
-    /// The current directory.
-    ///
-    /// # Errors
-    ///
-    /// When it is gone, or is not UTF-8.
-    pub(crate) fn directory(&self) -> Result<Utf8PathBuf, CliError> {
-        let directory = std::env::current_dir().map_err(|error| {
-            CliError::new(ErrorCode::Io, "the current directory cannot be found").because(error).hint("`cd` to one that exists")
-        })?;
-        Utf8PathBuf::try_from(directory).map_err(|error| {
-            CliError::new(ErrorCode::InvalidArgs, "the current directory's name is not valid UTF-8").because(error)
-        })
-    }
-
-    /// A path of the command line as an absolute one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Context::directory`].
-    pub(crate) fn absolute(&self, path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
-        if path.is_absolute() { Ok(path.to_owned()) } else { Ok(self.directory()?.join(path)) }
+        prepared_in(&self.settings()?)
     }
 
     /// A path as people like to read it: `~` for the home directory.
     pub(crate) fn short(&self, path: &Utf8Path) -> String {
-        match self.env.path(env::HOME.name).and_then(|home| path.strip_prefix(home).ok().map(ToString::to_string)) {
+        match self
+            .env
+            .path(env::HOME.name)
+            .and_then(|home| path.strip_prefix(home).ok().map(ToString::to_string))
+        {
             Some(below) if below.is_empty() => "~".to_owned(),
             Some(below) => format!("~/{below}"),
             None => path.to_string(),
         }
+    }
+}
+
+/// The prepared POC of these settings.
+///
+/// # Errors
+///
+/// When there is none.
+pub(crate) fn prepared_in(settings: &Settings) -> Result<Prepared, CliError> {
+    Ok(Workspace::new(&settings.workspace.value).load()?)
+}
+
+/// The current directory.
+///
+/// # Errors
+///
+/// When it is gone, or is not UTF-8.
+pub(crate) fn current_directory() -> Result<Utf8PathBuf, CliError> {
+    let directory = std::env::current_dir().map_err(|error| {
+        CliError::new(ErrorCode::Io, "the current directory cannot be found")
+            .because(error)
+            .hint("`cd` to one that exists")
+    })?;
+    Utf8PathBuf::try_from(directory).map_err(|error| {
+        CliError::new(
+            ErrorCode::InvalidArgs,
+            "the current directory's name is not valid UTF-8",
+        )
+        .because(error)
+    })
+}
+
+/// A path of the command line as an absolute one.
+///
+/// # Errors
+///
+/// As [`current_directory`].
+pub(crate) fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
+    if path.is_absolute() {
+        Ok(path.to_owned())
+    } else {
+        Ok(current_directory()?.join(path))
     }
 }

@@ -14,6 +14,11 @@
 //! [`main_impl`] is the whole program. A second binary (the end-to-end tests have one) needs no more
 //! than to call it.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "text for people is put together once a run; `write!` into a String would only add a Result to throw away"
+)]
+
 mod args;
 mod argv;
 mod commands;

@@ -12,7 +12,7 @@ use poc_core::env::Env;
 use crate::args::{Cli, ColorWhen, Format};
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode, usage_error};
-use crate::output::{Printer, style};
+use crate::output::Printer;
 use crate::{argv, commands, signals};
 
 /// The hidden command under which `poc start` runs this program again as a supervisor.
@@ -54,7 +54,7 @@ fn dispatch(argv: &[OsString], env: Env, printer: &Printer) -> Result<u8, CliErr
     }
     let cli = match Cli::try_parse_from(argv) {
         Ok(cli) => cli,
-        Err(error) => return not_a_command(&error, printer),
+        Err(error) => return not_a_command(&error, &argv::command_line(argv), printer),
     };
     let cancel = Cancel::new();
     signals::watch(&cancel)
@@ -64,7 +64,7 @@ fn dispatch(argv: &[OsString], env: Env, printer: &Printer) -> Result<u8, CliErr
 }
 
 /// Help and version are answers; anything else is a wrong command line.
-fn not_a_command(error: &clap::Error, printer: &Printer) -> Result<u8, CliError> {
+fn not_a_command(error: &clap::Error, command: &str, printer: &Printer) -> Result<u8, CliError> {
     use clap::error::ErrorKind as K;
     match error.kind() {
         K::DisplayHelp | K::DisplayVersion => {
@@ -72,23 +72,33 @@ fn not_a_command(error: &clap::Error, printer: &Printer) -> Result<u8, CliError>
             Ok(0)
         }
         K::DisplayHelpOnMissingArgumentOrSubcommand => {
-            let help = error.render().ansi().to_string();
             if printer.is_for_people() {
-                printer.note(help.trim_end());
+                printer.note(&error.render().ansi().to_string());
             }
-            Err(CliError::new(ErrorCode::InvalidArgs, "a command is missing")
-                .hint(format!("for a first look: {}", style::literal("`poc demo`"))))
+            let hint = match command {
+                "poc" => "for a first look: `poc demo`".to_owned(),
+                command => format!("`{command} --help` lists them"),
+            };
+            let message = format!("`{command}` needs a command");
+            Err(CliError::new(ErrorCode::InvalidArgs, message).hint(hint))
         }
-        _ => Err(usage_error(error)),
+        _ => Err(usage_error(error, command)),
     }
 }
 
 /// A printer as the command line asks for it, as far as that can be told before it is understood.
 fn early_printer(argv: &[OsString], env: &Env) -> Printer {
-    let format = argv::early_value(argv, "--format").and_then(|word| Format::from_str(word, false).ok());
-    let color = argv::early_value(argv, "--color").and_then(|word| ColorWhen::from_str(word, false).ok());
+    let format =
+        argv::early_value(argv, "--format").and_then(|word| Format::from_str(word, false).ok());
+    let color =
+        argv::early_value(argv, "--color").and_then(|word| ColorWhen::from_str(word, false).ok());
     let debug = argv::early_flag(argv, "--debug");
-    Printer::new(format.unwrap_or_default(), color.unwrap_or_default(), debug, env)
+    Printer::new(
+        format.unwrap_or_default(),
+        color.unwrap_or_default(),
+        debug,
+        env,
+    )
 }
 
 /// Turns a panic into an error like any other: with a code, in the asked-for format.
@@ -107,9 +117,13 @@ fn catch_bugs(debug: bool, work: impl FnOnce() -> Result<u8, CliError>) -> Resul
     });
     panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
         let what = seen.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let what = what.unwrap_or_else(|| "no message".to_owned()).replace('\n', " ");
-        Err(CliError::new(ErrorCode::Internal, format!("this is a bug in poc: {what}"))
-            .hint("run it again with `--debug`, and report what it prints"))
+        let what = what
+            .unwrap_or_else(|| "no message".to_owned())
+            .replace('\n', " ");
+        Err(
+            CliError::new(ErrorCode::Internal, format!("this is a bug in poc: {what}"))
+                .hint("run it again with `--debug`, and report what it prints"),
+        )
     })
 }
 
@@ -118,7 +132,10 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<OsString> {
-        std::iter::once("poc").chain(line.split_whitespace()).map(OsString::from).collect()
+        std::iter::once("poc")
+            .chain(line.split_whitespace())
+            .map(OsString::from)
+            .collect()
     }
 
     fn quiet() -> Printer {
@@ -129,14 +146,18 @@ mod tests {
     fn the_commands_of_old_name_those_of_today() {
         let error = dispatch(&words("--start -n 2"), Env::default(), &quiet()).unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidArgs);
-        insta::assert_snapshot!(error.message(), @"");
+        insta::assert_snapshot!(error.message(), @"`--start` is the spelling of NVFlare 2.3 and before; today it is `poc start`");
     }
 
     #[test]
     fn a_panic_is_an_internal_error() {
         let error = catch_bugs(false, || panic!("no such thing")).unwrap_err();
         assert_eq!(error.code().exit_code(), 5);
-        assert!(error.message().contains("no such thing"), "{}", error.message());
+        assert!(
+            error.message().contains("no such thing"),
+            "{}",
+            error.message()
+        );
     }
 
     #[test]

@@ -36,10 +36,18 @@ pub(crate) fn select(
     exclude: Option<&[String]>,
 ) -> Result<Selection, CliError> {
     // An empty word is an unset shell variable in quotes; NVFlare's own default for -ex is one.
-    let exclude: Vec<&String> = exclude.unwrap_or_default().iter().filter(|name| !name.trim().is_empty()).collect();
+    let exclude: Vec<&String> = exclude
+        .unwrap_or_default()
+        .iter()
+        .filter(|name| !name.trim().is_empty())
+        .collect();
     let service = service.unwrap_or_default();
     let named = !service.is_empty() && !service.iter().any(|name| name == ALL);
-    for name in service.iter().filter(|name| *name != ALL).chain(exclude.iter().copied()) {
+    for name in service
+        .iter()
+        .filter(|name| *name != ALL)
+        .chain(exclude.iter().copied())
+    {
         known(project, name)?;
     }
 
@@ -60,11 +68,27 @@ pub(crate) fn select(
         }
     }
     if services.is_empty() && admins.is_empty() {
-        return Err(CliError::new(ErrorCode::InvalidArgs, "`-ex` leaves nobody of those selected")
-            .hint(format!("the participants are {}", words::list(&names(project)))));
+        return Err(CliError::new(
+            ErrorCode::InvalidArgs,
+            "`-ex` leaves nobody of those selected",
+        )
+        .hint(format!(
+            "the participants are {}",
+            words::list(&names(project))
+        )));
     }
-    let excluded_admins = project.admins().filter(|admin| exclude.contains(&&admin.name)).map(|admin| admin.name.clone()).collect();
-    Ok(Selection { everything: services.len() == total, services, admins, excluded_admins, named })
+    let excluded_admins = project
+        .admins()
+        .filter(|admin| exclude.contains(&&admin.name))
+        .map(|admin| admin.name.clone())
+        .collect();
+    Ok(Selection {
+        everything: services.len() == total,
+        services,
+        admins,
+        excluded_admins,
+        named,
+    })
 }
 
 /// Checks that the project has a participant of that name.
@@ -77,7 +101,13 @@ pub(crate) fn known(project: &Project, name: &str) -> Result<(), CliError> {
         return Ok(());
     }
     let names = names(project);
-    let error = CliError::new(ErrorCode::InvalidArgs, format!("there is no participant `{name}` in project {}", project.name));
+    let error = CliError::new(
+        ErrorCode::InvalidArgs,
+        format!(
+            "there is no participant `{name}` in project {}",
+            project.name
+        ),
+    );
     Err(match nearest(name, names.iter().copied()) {
         Some(near) => error.hint(format!("did you mean `{near}`?")),
         None => error,
@@ -86,7 +116,11 @@ pub(crate) fn known(project: &Project, name: &str) -> Result<(), CliError> {
 }
 
 fn names(project: &Project) -> Vec<&str> {
-    project.participants().iter().map(|participant| participant.name.as_str()).collect()
+    project
+        .participants()
+        .iter()
+        .map(|participant| participant.name.as_str())
+        .collect()
 }
 
 #[cfg(test)]
@@ -99,13 +133,27 @@ mod tests {
     }
 
     fn choose(service: Option<&[&str]>, exclude: Option<&[&str]>) -> Result<Selection, CliError> {
-        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        select(&project(), service.map(own).as_deref(), exclude.map(own).as_deref())
+        let own = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<Vec<_>>()
+        };
+        select(
+            &project(),
+            service.map(own).as_deref(),
+            exclude.map(own).as_deref(),
+        )
     }
 
     #[test]
     fn all_of_them_in_every_spelling() {
-        for service in [None, Some(&[][..]), Some(&["all"]), Some(&["site-1", "all"])] {
+        for service in [
+            None,
+            Some(&[][..]),
+            Some(&["all"]),
+            Some(&["site-1", "all"]),
+        ] {
             for exclude in [None, Some(&[][..]), Some(&[""])] {
                 let chosen = choose(service, exclude).unwrap();
                 assert_eq!(chosen.services, ["server", "site-1", "site-2", "site-3"]);
@@ -136,7 +184,10 @@ mod tests {
         assert_eq!(error.hints()[0], "did you mean `site-1`?");
         assert_eq!(error.code(), ErrorCode::InvalidArgs);
         let error = choose(None, Some(&["zebra"])).unwrap_err();
-        insta::assert_snapshot!(format!("{}\n{}", error.message(), error.hints().join("\n")), @"");
+        insta::assert_snapshot!(format!("{}\n{}", error.message(), error.hints().join("\n")), @r"
+        there is no participant `zebra` in project example_project
+        the participants are server, admin@nvidia.com, org-admin@nvidia.com, lead@nvidia.com, site-1, site-2 and site-3
+        ");
         assert!(choose(Some(&[""]), None).is_err());
     }
 

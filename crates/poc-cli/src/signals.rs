@@ -27,7 +27,9 @@ pub(crate) fn watch(cancel: &Cancel) -> io::Result<()> {
 /// The set of signals that this process ignores, bit `n - 1` for signal `n`; empty where the system
 /// does not tell.
 fn ignored_signals() -> u64 {
-    fs_err::read_to_string("/proc/self/status").map(|status| ignored_in(&status)).unwrap_or_default()
+    fs_err::read_to_string("/proc/self/status")
+        .map(|status| ignored_in(&status))
+        .unwrap_or_default()
 }
 
 fn ignored_in(status: &str) -> u64 {
@@ -44,7 +46,10 @@ mod tests {
 
     #[test]
     fn the_ignored_set() {
-        assert_eq!(ignored_in("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), 0x1001);
+        assert_eq!(
+            ignored_in("SigBlk:\t0000000000000000\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"),
+            0x1001
+        );
         assert_eq!(ignored_in("Name:\tpoc\n"), 0);
         // Rust ignores SIGPIPE (13) in every program.
         assert_ne!(ignored_signals() & (1 << 12), 0);

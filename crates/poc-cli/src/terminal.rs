@@ -37,7 +37,9 @@ pub(crate) fn can_ask(context: &Context) -> bool {
 ///
 /// [`ErrorCode::Interrupted`] on Ctrl-C, [`ErrorCode::Io`] when the terminal cannot be read.
 pub(crate) fn confirm(context: &Context, question: &str) -> Result<bool, CliError> {
-    context.printer.prompt(&format!("{question} {} ", style::dim("[y/N]")));
+    context
+        .printer
+        .prompt(&format!("{question} {} ", style::dim("[y/N]")));
     let mut answer = Vec::new();
     let mut byte = [0_u8; 1];
     loop {
@@ -57,7 +59,10 @@ pub(crate) fn confirm(context: &Context, question: &str) -> Result<bool, CliErro
 /// Waits until there is something to read. A plain read would be restarted after Ctrl-C, so the flag
 /// would go unseen.
 fn wait_for_input(context: &Context) -> Result<(), CliError> {
-    const LOOK_AGAIN: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    const LOOK_AGAIN: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 100_000_000,
+    };
     let stdin = io::stdin();
     loop {
         if let Err(cancelled) = context.cancel.check() {

@@ -61,7 +61,10 @@ pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
         Recognised::Absent | Recognised::Empty => keep_path = true,
         Recognised::Foreign { reason } => return Err(foreign(&workspace, &reason)),
         Recognised::Poc(prepared) => {
-            keep_path = prepared.manifest.as_ref().is_some_and(|manifest| !manifest.config_written);
+            keep_path = prepared
+                .manifest
+                .as_ref()
+                .is_some_and(|manifest| !manifest.config_written);
             data.stopped = stopped(context, &prepared, force)?;
             remove(context, &workspace)?;
             data.status = "removed";
@@ -82,7 +85,8 @@ fn stopped(context: &Context, prepared: &Prepared, force: bool) -> Result<Vec<St
     if force {
         return Ok(stop::all(context, prepared)?.stopped);
     }
-    prepare::refuse_running(prepared).map_err(|error| error.hint("or stop and remove it in one go with `poc clean --force`"))?;
+    prepare::refuse_running(prepared)
+        .map_err(|error| error.hint("or stop and remove it in one go with `poc clean --force`"))?;
     Ok(Vec::new())
 }
 
@@ -94,8 +98,11 @@ fn remove(context: &Context, workspace: &Workspace) -> Result<(), CliError> {
 }
 
 fn foreign(workspace: &Workspace, reason: &str) -> CliError {
-    CliError::new(ErrorCode::NotAPoc, format!("{} is not a POC workspace: {reason}", workspace.root()))
-        .hint("`poc` removes nothing that it does not know; remove it yourself if you mean it")
+    CliError::new(
+        ErrorCode::NotAPoc,
+        format!("{} is not a POC workspace: {reason}", workspace.root()),
+    )
+    .hint("`poc` removes nothing that it does not know; remove it yourself if you mean it")
 }
 
 pub(crate) fn text(data: &Data) -> String {
@@ -108,7 +115,45 @@ pub(crate) fn text(data: &Data) -> String {
         text += "  config.conf does not point at it any more\n";
     }
     if let Some(previous) = &data.previous {
-        text += &format!("  an older workspace is kept in {}; remove it yourself if you do not need it\n", style::literal(previous));
+        text += &format!(
+            "  an older workspace is kept in {}; remove it yourself if you do not need it\n",
+            style::literal(previous)
+        );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_removed_and_what_is_kept() {
+        let data = |status, previous: Option<&str>| Data {
+            workspace: "/tmp/nvflare/poc".into(),
+            status,
+            stopped: vec![],
+            config_changed: status == "removed",
+            config_file: "/home/mia/.nvflare/config.conf".into(),
+            previous: previous.map(Utf8PathBuf::from),
+        };
+        let texts = text(&data("absent", None))
+            + &text(&data("removed", Some("/tmp/nvflare/poc.previous")));
+        insta::assert_snapshot!(anstream::adapter::strip_str(&texts), @r"
+        There is no POC in /tmp/nvflare/poc: nothing to remove
+        ✓ Removed /tmp/nvflare/poc
+          config.conf does not point at it any more
+          an older workspace is kept in /tmp/nvflare/poc.previous; remove it yourself if you do not need it
+        ");
+        insta::assert_json_snapshot!(data("removed", None), @r#"
+        {
+          "workspace": "/tmp/nvflare/poc",
+          "status": "removed",
+          "stopped": [],
+          "config_changed": true,
+          "config_file": "/home/mia/.nvflare/config.conf",
+          "previous": null
+        }
+        "#);
+    }
 }

@@ -9,9 +9,11 @@ use crate::error::CliError;
 
 /// Arguments of `poc completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "For bash:  poc completions bash > ~/.local/share/bash-completion/completions/poc\n\
+#[command(
+    after_help = "For bash:  poc completions bash > ~/.local/share/bash-completion/completions/poc\n\
                         For zsh:   poc completions zsh > ~/.zfunc/_poc\n\
-                        For fish:  poc completions fish > ~/.config/fish/completions/poc.fish")]
+                        For fish:  poc completions fish > ~/.config/fish/completions/poc.fish"
+)]
 pub(crate) struct Args {
     /// The shell
     shell: Shell,

@@ -7,18 +7,19 @@ use poc_core::settings::{Overrides, Resolved, Settings, Source};
 use poc_launch::runtime;
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, current_directory};
 use crate::error::{CliError, ErrorCode};
 use crate::output::style;
 
 /// Arguments of `poc config`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Keep this POC workspace in config.conf [also: -pw, --pw]
+    /// Keep this POC workspace in config.conf [also: -pw]
     #[arg(long = "poc-workspace-dir", visible_alias = "pw", value_name = "DIR")]
-    workspace: Option<Utf8PathBuf>,
+    // Not named `workspace`: that is the global option's name.
+    poc_workspace_dir: Option<Utf8PathBuf>,
 
-    /// Keep this startup kit in config.conf, for NVFlare's job and system commands
+    /// Keep this startup kit in config.conf, for NVFlare's own job and system commands
     #[arg(short = 'd', long = "startup-kit-dir", value_name = "DIR")]
     startup_kit: Option<Utf8PathBuf>,
 }
@@ -58,12 +59,24 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let changed = edit(context, args)?;
     let settings = context.settings()?;
     for (name, resolved, var) in [
-        ("workspace", Some(&settings.workspace), env::NVFLARE_POC_WORKSPACE),
-        ("startup_kit_dir", settings.startup_kit_dir.as_ref(), env::NVFLARE_STARTUP_KIT_DIR),
+        (
+            "workspace",
+            Some(&settings.workspace),
+            env::NVFLARE_POC_WORKSPACE,
+        ),
+        (
+            "startup_kit_dir",
+            settings.startup_kit_dir.as_ref(),
+            env::NVFLARE_STARTUP_KIT_DIR,
+        ),
     ] {
-        let beaten = resolved.is_some_and(|resolved| matches!(resolved.source, Source::Environment(_)));
+        let beaten =
+            resolved.is_some_and(|resolved| matches!(resolved.source, Source::Environment(_)));
         if beaten && changed.contains(&name) {
-            context.printer.warning(&format!("{} is set, and beats what was just written", var.name));
+            context.printer.warning(&format!(
+                "{} is set, and beats what was just written",
+                var.name
+            ));
         }
     }
     let data = Data {
@@ -82,24 +95,35 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
 /// Writes what the flags say into config.conf, and names what changed.
 fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
     let mut changed = Vec::new();
-    if args.workspace.is_none() && args.startup_kit.is_none() {
+    if args.poc_workspace_dir.is_none() && args.startup_kit.is_none() {
         return Ok(changed);
     }
     let mut file = context.config_file()?;
-    if let Some(directory) = &args.workspace {
+    if let Some(directory) = &args.poc_workspace_dir {
         // Resolving it as a setting makes it absolute and tidy, as every reader will see it.
-        let overrides = Overrides { workspace: Some(directory.clone()), ..Overrides::default() };
-        let settings = Settings::resolve(&overrides, &context.env, &file, &context.directory()?)?;
+        let overrides = Overrides {
+            workspace: Some(directory.clone()),
+            ..Overrides::default()
+        };
+        let settings = Settings::resolve(&overrides, &context.env, &file, &current_directory()?)?;
         file.set_workspace(&settings.workspace.value);
         changed.push("workspace");
     }
     if let Some(directory) = &args.startup_kit {
-        let overrides = Overrides { startup_kit_dir: Some(directory.clone()), ..Overrides::default() };
-        let settings = Settings::resolve(&overrides, &context.env, &file, &context.directory()?)?;
-        let directory = settings.startup_kit_dir.map_or_else(|| directory.clone(), |resolved| resolved.value);
+        let overrides = Overrides {
+            startup_kit_dir: Some(directory.clone()),
+            ..Overrides::default()
+        };
+        let settings = Settings::resolve(&overrides, &context.env, &file, &current_directory()?)?;
+        let directory = settings
+            .startup_kit_dir
+            .map_or_else(|| directory.clone(), |resolved| resolved.value);
         if !directory.is_dir() {
-            return Err(CliError::new(ErrorCode::InvalidArgs, format!("{directory} is not a directory"))
-                .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
+            return Err(CliError::new(
+                ErrorCode::InvalidArgs,
+                format!("{directory} is not a directory"),
+            )
+            .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
         }
         file.set_startup_kit(&directory);
         changed.push("startup_kit_dir");
@@ -112,11 +136,17 @@ fn setting(resolved: &Resolved<Utf8PathBuf>) -> Setting {
     let (source, detail) = match &resolved.source {
         Source::CommandLine(flag) => ("command_line", Some((*flag).to_owned())),
         Source::Environment(variable) => ("environment", Some((*variable).to_owned())),
-        Source::ConfigFile { line, key, .. } => ("config_file", Some(format!("line {line}, {key}"))),
+        Source::ConfigFile { line, key, .. } => {
+            ("config_file", Some(format!("line {line}, {key}")))
+        }
         Source::Discovered(how) => ("discovered", Some(how.clone())),
         Source::Default => ("default", None),
     };
-    Setting { value: resolved.value.to_string(), source, detail }
+    Setting {
+        value: resolved.value.to_string(),
+        source,
+        detail,
+    }
 }
 
 fn python(context: &Context, settings: &Settings) -> Option<Runtime> {
@@ -155,12 +185,31 @@ fn text(data: &Data) -> String {
     line("workspace", Some(&data.workspace), "");
     line("startup kit", data.startup_kit_dir.as_ref(), "");
     line("examples", data.examples.as_ref(), "");
-    let version = data.python.as_ref().map(|python| format!(" with NVFlare {}", python.flare_version));
-    line("python", data.python.as_ref().map(|python| &python.setting), &version.unwrap_or_default());
-    let there = if data.config_file_exists { "" } else { " (not there yet)" };
-    text += &format!("{:<16} {}{there}\n", "config.conf", style::literal(&data.config_file));
+    let version = data
+        .python
+        .as_ref()
+        .map(|python| format!(" with NVFlare {}", python.flare_version));
+    line(
+        "python",
+        data.python.as_ref().map(|python| &python.setting),
+        &version.unwrap_or_default(),
+    );
+    let there = if data.config_file_exists {
+        ""
+    } else {
+        " (not there yet)"
+    };
+    text += &format!(
+        "{:<16} {}{there}\n",
+        "config.conf",
+        style::literal(&data.config_file)
+    );
     if !data.changed.is_empty() {
-        text += &format!("\n{} config.conf was changed. Run {} again for it to take effect.\n", style::good("✓"), style::literal("`poc prepare`"));
+        text += &format!(
+            "\n{} config.conf was changed. Run {} again for it to take effect.\n",
+            style::good("✓"),
+            style::literal("`poc prepare`")
+        );
     }
     text
 }
@@ -194,10 +243,18 @@ mod tests {
             config_file: "/home/mia/.nvflare/config.conf".into(),
             config_file_exists: true,
             workspace: setting("/srv/poc", "environment", Some("NVFLARE_POC_WORKSPACE")),
-            startup_kit_dir: Some(setting("/srv/poc/example_project/prod_00", "config_file", Some("line 2, startup_kit.path"))),
+            startup_kit_dir: Some(setting(
+                "/srv/poc/example_project/prod_00",
+                "config_file",
+                Some("line 2, startup_kit.path"),
+            )),
             examples: None,
             python: Some(Runtime {
-                setting: setting("/opt/venv/bin/python", "discovered", Some("active virtual environment")),
+                setting: setting(
+                    "/opt/venv/bin/python",
+                    "discovered",
+                    Some("active virtual environment"),
+                ),
                 flare_version: "2.9.0".into(),
             }),
             changed,
@@ -207,7 +264,38 @@ mod tests {
     #[test]
     fn every_setting_with_its_source() {
         let text = text(&sample(vec!["workspace"]));
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @"");
-        insta::assert_json_snapshot!(sample(vec![]), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text), @r"
+        workspace        /srv/poc (environment: NVFLARE_POC_WORKSPACE)
+        startup kit      /srv/poc/example_project/prod_00 (config.conf: line 2, startup_kit.path)
+        examples         none
+        python           /opt/venv/bin/python with NVFlare 2.9.0 (active virtual environment)
+        config.conf      /home/mia/.nvflare/config.conf
+
+        ✓ config.conf was changed. Run `poc prepare` again for it to take effect.
+        ");
+        insta::assert_json_snapshot!(sample(vec![]), @r#"
+        {
+          "config_file": "/home/mia/.nvflare/config.conf",
+          "config_file_exists": true,
+          "workspace": {
+            "value": "/srv/poc",
+            "source": "environment",
+            "detail": "NVFLARE_POC_WORKSPACE"
+          },
+          "startup_kit_dir": {
+            "value": "/srv/poc/example_project/prod_00",
+            "source": "config_file",
+            "detail": "line 2, startup_kit.path"
+          },
+          "examples": null,
+          "python": {
+            "value": "/opt/venv/bin/python",
+            "source": "discovered",
+            "detail": "active virtual environment",
+            "flare_version": "2.9.0"
+          },
+          "changed": []
+        }
+        "#);
     }
 }

@@ -38,11 +38,21 @@ struct Finding {
 
 impl Finding {
     fn good(check: &'static str, message: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Good, message: message.into(), hint: None }
+        Self {
+            check,
+            verdict: Verdict::Good,
+            message: message.into(),
+            hint: None,
+        }
     }
 
     fn warning(check: &'static str, message: impl Into<String>, hint: Option<String>) -> Self {
-        Self { check, verdict: Verdict::Warning, message: message.into(), hint }
+        Self {
+            check,
+            verdict: Verdict::Warning,
+            message: message.into(),
+            hint,
+        }
     }
 
     fn problem(check: &'static str, error: &CliError) -> Self {
@@ -72,26 +82,43 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
     }
     findings.extend(graphics(context));
     let data = Data { findings };
-    let problems = data.findings.iter().filter(|finding| finding.verdict == Verdict::Problem).count();
+    let problems = data
+        .findings
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Problem)
+        .count();
     if problems == 0 || context.printer.is_for_people() {
         context.printer.result(&data, text)?;
     }
     if problems == 0 {
         return Ok(0);
     }
-    Err(CliError::new(ErrorCode::ProblemsFound, format!("{} found", crate::output::words::count(problems, "problem"))).with_data(&data))
+    Err(CliError::new(
+        ErrorCode::ProblemsFound,
+        format!("{} found", crate::output::words::count(problems, "problem")),
+    )
+    .with_data(&data))
 }
 
 fn python(context: &Context, settings: &Settings) -> Finding {
-    let found = runtime::managed::data_dir(&context.env)
-        .and_then(|data_dir| runtime::find(None, settings.python.as_ref(), &context.env, &data_dir));
+    let found = runtime::managed::data_dir(&context.env).and_then(|data_dir| {
+        runtime::find(None, settings.python.as_ref(), &context.env, &data_dir)
+    });
     match found {
-        Ok(found) => Finding::good("python", format!("{} with NVFlare {} ({})", found.python, found.flare_version, found.origin)),
+        Ok(found) => Finding::good(
+            "python",
+            format!(
+                "{} with NVFlare {} ({})",
+                found.python, found.flare_version, found.origin
+            ),
+        ),
         Err(error) => {
             // Not having one yet is no fault: `poc demo` and `poc up` install it.
             let hint = error.hints().into_iter().next();
             match error {
-                poc_launch::Error::RuntimeMissing { .. } => Finding::warning("python", error.to_string(), hint),
+                poc_launch::Error::RuntimeMissing { .. } => {
+                    Finding::warning("python", error.to_string(), hint)
+                }
                 error => Finding::problem("python", &error.into()),
             }
         }
@@ -103,15 +130,22 @@ fn workspace(settings: &Settings) -> Vec<Finding> {
     let workspace = Workspace::new(&settings.workspace.value);
     let root = workspace.root();
     match workspace.recognise() {
-        Err(error) => vec![Finding::problem(CHECK, &error.into())],
-        Ok(Recognised::Absent | Recognised::Empty) => {
-            vec![Finding::good(CHECK, format!("{root}: nothing prepared yet (`poc prepare`)"))]
-        }
-        Ok(Recognised::Foreign { reason }) => {
-            let error = poc_core::Error::Foreign { workspace: root.to_owned(), reason };
+        Err(error) | Ok(Recognised::Broken { error }) => {
             vec![Finding::problem(CHECK, &error.into())]
         }
-        Ok(Recognised::Broken { error }) => vec![Finding::problem(CHECK, &error.into())],
+        Ok(Recognised::Absent | Recognised::Empty) => {
+            vec![Finding::good(
+                CHECK,
+                format!("{root}: nothing prepared yet (`poc prepare`)"),
+            )]
+        }
+        Ok(Recognised::Foreign { reason }) => {
+            let error = poc_core::Error::Foreign {
+                workspace: root.to_owned(),
+                reason,
+            };
+            vec![Finding::problem(CHECK, &error.into())]
+        }
         Ok(Recognised::Poc(prepared)) => prepared_poc(&prepared),
     }
 }
@@ -122,7 +156,14 @@ fn prepared_poc(prepared: &Prepared) -> Vec<Finding> {
         Ok(status) => status.state,
         Err(error) => return vec![Finding::problem("workspace", &error.into())],
     };
-    let mut findings = vec![Finding::good("workspace", format!("{root}: {} is prepared, and {state}", prepared.project.name))];
+    let mut findings = vec![Finding::good(
+        "workspace",
+        format!(
+            "{root}: {} is prepared, and {}",
+            prepared.project.name,
+            state.as_str()
+        ),
+    )];
     if state == PocState::Stopped {
         findings.extend(server_ports(prepared));
     }
@@ -143,7 +184,10 @@ fn server_ports(prepared: &Prepared) -> Vec<Finding> {
             Ok(Some(holder)) => Finding::warning(
                 CHECK,
                 format!("{port} is taken by {holder}"),
-                Some("end that process, or take other ports with `poc prepare --force --ports auto`".to_owned()),
+                Some(
+                    "end that process, or take other ports with `poc prepare --force --ports auto`"
+                        .to_owned(),
+                ),
             ),
             Err(error) => Finding::problem(CHECK, &error.into()),
         })
@@ -156,11 +200,21 @@ fn graphics(context: &Context) -> Vec<Finding> {
     let hint = host.hint().map(str::to_owned);
     let warnings = host.warnings();
     if !warnings.is_empty() {
-        return warnings.into_iter().map(|warning| Finding::warning(CHECK, warning, hint.clone())).collect();
+        return warnings
+            .into_iter()
+            .map(|warning| Finding::warning(CHECK, warning, hint.clone()))
+            .collect();
     }
     vec![match host.devices() {
         [] => Finding::good(CHECK, "none: sites train on the CPU"),
-        devices => Finding::good(CHECK, devices.iter().map(|device| device.name.as_str()).collect::<Vec<_>>().join(", ")),
+        devices => Finding::good(
+            CHECK,
+            devices
+                .iter()
+                .map(|device| device.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", "),
+        ),
     }]
 }
 
@@ -186,14 +240,25 @@ mod tests {
 
     #[test]
     fn findings_with_their_remedies() {
-        let error = CliError::new(ErrorCode::ConfigInvalid, "line 3: a quote is missing").hint("correct that line");
+        let error = CliError::new(ErrorCode::ConfigInvalid, "line 3: a quote is missing")
+            .hint("correct that line");
         let data = Data {
             findings: vec![
                 Finding::problem("config.conf", &error),
                 Finding::good("gpu", "none: sites train on the CPU"),
-                Finding::warning("ports", "8002 is taken by python3 (PID 4711)", Some("end it".to_owned())),
+                Finding::warning(
+                    "ports",
+                    "8002 is taken by python3 (PID 4711)",
+                    Some("end it".to_owned()),
+                ),
             ],
         };
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&data)), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&data)), @r"
+        ✗ config.conf  line 3: a quote is missing
+                       hint: correct that line
+        ✓ gpu          none: sites train on the CPU
+        ! ports        8002 is taken by python3 (PID 4711)
+                       hint: end it
+        ");
     }
 }

@@ -30,7 +30,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         Err(error) if error.code() == ErrorCode::NotPrepared && args.clean => None,
         Err(error) => return Err(error),
     };
-    let clean = if args.clean { Some(clean::clean(context, false)?) } else { None };
+    let clean = if args.clean {
+        Some(clean::clean(context, false)?)
+    } else {
+        None
+    };
     context.printer.result(&Data { stop, clean }, |data| {
         let stop = data.stop.as_ref().map(stop::text).unwrap_or_default();
         stop + &data.clean.as_ref().map(clean::text).unwrap_or_default()

@@ -41,9 +41,14 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
         context.printer.warning(warning);
     }
     if let Some(hint) = host.hint() {
-        context.printer.note(&format!("{} {hint}", style::strong(style::literal("hint:"))));
+        context.printer.note(&format!(
+            "{} {hint}",
+            style::strong(style::literal("hint:"))
+        ));
     }
-    context.printer.result(&data, |data| text(data, context.printer.width()))?;
+    context
+        .printer
+        .result(&data, |data| text(data, context.printer.width()))?;
     Ok(0)
 }
 
@@ -51,7 +56,11 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
 pub(crate) fn host(context: &Context) -> Host {
     let options = DiscoverOptions::from_environment(|name| {
         // Blank values too: an empty CUDA_VISIBLE_DEVICES means that there is nothing to deal.
-        context.env.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
+        context
+            .env
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value.to_owned())
     });
     poc_gpu::discover(&options)
 }
@@ -59,7 +68,9 @@ pub(crate) fn host(context: &Context) -> Host {
 /// GPU ids of running participants, by participant. No POC, or one that cannot be looked at, is no
 /// reason to hide the GPUs.
 fn holders(context: &Context) -> BTreeMap<String, Vec<String>> {
-    let Ok(prepared) = context.prepared() else { return BTreeMap::new() };
+    let Ok(prepared) = context.prepared() else {
+        return BTreeMap::new();
+    };
     let status = poc_launch::Federation::open(&prepared).status();
     let participants = status.map(|status| status.participants).unwrap_or_default();
     participants
@@ -76,7 +87,11 @@ fn data(host: &Host, holders: &BTreeMap<String, Vec<String>>) -> Data {
             .map(|id| id.to_string())
             .collect();
         let has = |gpus: &&Vec<String>| gpus.iter().any(|gpu| ids.contains(gpu));
-        holders.iter().filter(|(_, gpus)| has(gpus)).map(|(name, _)| name.clone()).collect()
+        holders
+            .iter()
+            .filter(|(_, gpus)| has(gpus))
+            .map(|(name, _)| name.clone())
+            .collect()
     };
     let (state, source) = match host {
         Host::NoDriver => ("no_driver", None),
@@ -86,7 +101,14 @@ fn data(host: &Host, holders: &BTreeMap<String, Vec<String>>) -> Data {
     Data {
         state,
         source,
-        gpus: host.devices().iter().map(|device| Gpu { participants: participants(device), device: device.clone() }).collect(),
+        gpus: host
+            .devices()
+            .iter()
+            .map(|device| Gpu {
+                participants: participants(device),
+                device: device.clone(),
+            })
+            .collect(),
         pool: host.pool().to_vec(),
         warnings: host.warnings(),
     }
@@ -101,10 +123,21 @@ fn text(data: &Data, width: Option<u16>) -> String {
         }
         .to_owned();
     }
-    let mut table = Table::new(&["gpu", "name", "memory", "used", "processes", "participants"], width);
+    let mut table = Table::new(
+        &["gpu", "name", "memory", "used", "processes", "participants"],
+        width,
+    );
     for gpu in &data.gpus {
-        let mib = |value: Option<u64>| value.map_or_else(|| "?".to_owned(), |value| format!("{value} MiB"));
-        let count = |number: usize| if number == 0 { "-".to_owned() } else { number.to_string() };
+        let mib = |value: Option<u64>| {
+            value.map_or_else(|| "?".to_owned(), |value| format!("{value} MiB"))
+        };
+        let count = |number: usize| {
+            if number == 0 {
+                "-".to_owned()
+            } else {
+                number.to_string()
+            }
+        };
         let device = &gpu.device;
         table.row([
             device.index.to_string(),
@@ -112,10 +145,21 @@ fn text(data: &Data, width: Option<u16>) -> String {
             mib(device.memory_total_mib),
             mib(device.memory_used_mib),
             count(device.processes.len()),
-            if gpu.participants.is_empty() { "-".to_owned() } else { gpu.participants.join(", ") },
+            if gpu.participants.is_empty() {
+                "-".to_owned()
+            } else {
+                gpu.participants.join(", ")
+            },
         ]);
         for instance in &device.mig {
-            table.row(["", &format!("  {} {}", instance.profile, instance.uuid), "", "", "", ""]);
+            table.row([
+                "",
+                &format!("  {} {}", instance.profile, instance.uuid),
+                "",
+                "",
+                "",
+                "",
+            ]);
         }
     }
     table.render()
@@ -133,8 +177,16 @@ mod tests {
         first.processes = vec![41, 42];
         let mut second = Device::new(Vendor::Nvidia, 1, "NVIDIA A100", "nvml");
         second.mig_enabled = true;
-        second.mig = vec![MigInstance { index: 0, uuid: "MIG-c738".into(), profile: "3g.20gb".into() }];
-        Host::Present(Inventory::new(vec![first, second], "nvml", &Inherited::default()))
+        second.mig = vec![MigInstance {
+            index: 0,
+            uuid: "MIG-c738".into(),
+            profile: "3g.20gb".into(),
+        }];
+        Host::Present(Inventory::new(
+            vec![first, second],
+            "nvml",
+            &Inherited::default(),
+        ))
     }
 
     #[test]
@@ -145,14 +197,31 @@ mod tests {
             ("site-3".to_owned(), vec!["0".to_owned()]),
         ]);
         let data = data(&host(), &holders);
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&data, None)), @"");
-        insta::assert_json_snapshot!(data.pool, @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&data, None)), @r"
+        gpu  name                memory     used     processes  participants
+        0    NVIDIA L4           23034 MiB  512 MiB  2          site-1, site-3
+        1    NVIDIA A100         ?          ?        -          site-2
+               3g.20gb MIG-c738
+        ");
+        insta::assert_json_snapshot!(data.pool, @r#"
+        [
+          0,
+          "MIG-c738"
+        ]
+        "#);
     }
 
     #[test]
     fn a_host_without_is_told_apart_from_one_that_is_broken() {
-        let broken = Host::Broken { reason: "driver/library version mismatch".into(), source: "nvml" };
-        for host in [Host::NoDriver, broken, Host::Present(Inventory::new(vec![], "proc", &Inherited::default()))] {
+        let broken = Host::Broken {
+            reason: "driver/library version mismatch".into(),
+            source: "nvml",
+        };
+        for host in [
+            Host::NoDriver,
+            broken,
+            Host::Present(Inventory::new(vec![], "proc", &Inherited::default())),
+        ] {
             let data = data(&host, &BTreeMap::new());
             let said = text(&data, None);
             assert!(said.starts_with("No GPU"), "{said}");

@@ -3,7 +3,6 @@
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
-mod console;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod down;

@@ -5,7 +5,7 @@ use poc_core::env;
 use poc_core::settings::Overrides;
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, prepared_in};
 use crate::error::{CliError, ErrorCode};
 use crate::output::style;
 
@@ -31,17 +31,30 @@ struct Data {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let overrides = Overrides { jobs_dir: args.jobs_dir.clone(), ..Overrides::default() };
+    let overrides = Overrides {
+        jobs_dir: args.jobs_dir.clone(),
+        ..Overrides::default()
+    };
     let settings = context.settings_with(overrides)?;
-    let prepared = context.prepared_in(&settings)?;
+    let prepared = prepared_in(&settings)?;
     let Some(jobs) = &settings.examples else {
-        return Err(CliError::new(ErrorCode::InvalidArgs, "no directory with jobs is given")
-            .hint("name one with `-j DIR`")
-            .hint(format!("or set {} to a checkout of NVFlare, whose `examples` are then linked", env::NVFLARE_HOME.name)));
+        return Err(
+            CliError::new(ErrorCode::InvalidArgs, "no directory with jobs is given")
+                .hint("name one with `-j DIR`")
+                .hint(format!(
+                    "or set {} to a checkout of NVFlare, whose `examples` are then linked",
+                    env::NVFLARE_HOME.name
+                )),
+        );
     };
     let kit = prepared.project_admin_kit();
     let linked = poc_provision::link_jobs_dir(&kit, &jobs.value, args.force)?;
-    let data = Data { admin: kit.name.clone(), transfer: linked.transfer, jobs_dir: linked.target, set_aside: linked.set_aside };
+    let data = Data {
+        admin: kit.name.clone(),
+        transfer: linked.transfer,
+        jobs_dir: linked.target,
+        set_aside: linked.set_aside,
+    };
     context.printer.result(&data, text)?;
     Ok(0)
 }
@@ -56,6 +69,9 @@ fn text(data: &Data) -> String {
     if let Some(set_aside) = &data.set_aside {
         text += &format!("  what was in it is in {}\n", style::literal(set_aside));
     }
-    text += &format!("\nNext: {}, then submit a job by its path in there\n", style::literal("`poc start`"));
+    text += &format!(
+        "\nNext: {}, then submit a job by its path in there\n",
+        style::literal("`poc start`")
+    );
     text
 }

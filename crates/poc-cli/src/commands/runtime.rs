@@ -7,7 +7,7 @@ use poc_launch::runtime::managed::{self, InstallEvent};
 use poc_launch::runtime::{self, Origin, Runtime};
 use serde::Serialize;
 
-use crate::context::Context;
+use crate::context::{Context, absolute};
 use crate::error::CliError;
 use crate::output::{Look, Progress, Table, style, words};
 
@@ -41,7 +41,9 @@ enum Action {
 }
 
 fn version(text: &str) -> Result<String, String> {
-    text.parse::<FlareVersion>().map(|_| text.to_owned()).map_err(|error| error.to_string())
+    text.parse::<FlareVersion>()
+        .map(|_| text.to_owned())
+        .map_err(|error| error.to_string())
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
@@ -49,7 +51,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         Action::Install { version } => {
             let installed = install(context, version.as_deref())?;
             context.printer.result(&Data::from(&installed), |data| {
-                format!("{} NVFlare {} is installed in {}\n", style::good("✓"), data.flare_version, style::literal(&data.python))
+                format!(
+                    "{} NVFlare {} is installed in {}\n",
+                    style::good("✓"),
+                    data.flare_version,
+                    style::literal(&data.python)
+                )
             })?;
         }
         Action::List => list(context)?,
@@ -57,7 +64,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         Action::Remove { version } => {
             let version = managed::remove(version, &managed::data_dir(&context.env)?)?.to_string();
             context.printer.result(&Removed { version }, |removed| {
-                format!("{} Removed the managed runtime {}\n", style::good("✓"), removed.version)
+                format!(
+                    "{} Removed the managed runtime {}\n",
+                    style::good("✓"),
+                    removed.version
+                )
             })?;
         }
     }
@@ -115,20 +126,33 @@ struct Installed {
 pub(crate) fn install(context: &Context, version: Option<&str>) -> Result<Runtime, CliError> {
     let progress = Progress::spinner(&context.printer, "installing NVFlare");
     let data_dir = managed::data_dir(&context.env)?;
-    Ok(managed::install(version, &[], &data_dir, &context.env, &context.cancel, &mut |event| show(&progress, event))?)
+    Ok(managed::install(
+        version,
+        &[],
+        &data_dir,
+        &context.env,
+        &context.cancel,
+        &mut |event| show(&progress, event),
+    )?)
 }
 
 fn show(progress: &Progress<'_>, event: InstallEvent) {
     match event {
         InstallEvent::Waiting => progress.step("waiting for another installation to end"),
-        InstallEvent::Environment { directory, .. } => progress.step(format!("making a virtual environment in {directory}")),
+        InstallEvent::Environment { directory, .. } => {
+            progress.step(format!("making a virtual environment in {directory}"));
+        }
         InstallEvent::Collecting { package } => progress.say(format!("collecting {package}")),
         InstallEvent::Downloading { package, size } => {
             let size = size.map(|size| format!(" ({size})")).unwrap_or_default();
             progress.say(format!("downloading {package}{size}"));
         }
-        InstallEvent::Installing { packages } => progress.step(format!("installing {}", words::count(packages, "package"))),
-        InstallEvent::FellBack { reason } => progress.note(&format!("uv failed ({reason}); pip takes over")),
+        InstallEvent::Installing { packages } => {
+            progress.step(format!("installing {}", words::count(packages, "package")));
+        }
+        InstallEvent::FellBack { reason } => {
+            progress.note(&format!("uv failed ({reason}); pip takes over"));
+        }
         InstallEvent::Checking => progress.say("trying it out"),
     }
 }
@@ -147,7 +171,9 @@ pub(crate) fn find_or_install(
     let line = wanted.and_then(FlareVersion::line);
     match runtime::find(line, settings.python.as_ref(), &context.env, &data_dir) {
         Err(poc_launch::Error::RuntimeMissing { .. }) => {
-            context.printer.note("No Python with NVFlare was found: installing one");
+            context
+                .printer
+                .note("No Python with NVFlare was found: installing one");
             install(context, wanted.map(FlareVersion::as_str))
         }
         found => Ok(found?),
@@ -174,33 +200,53 @@ fn list(context: &Context) -> Result<(), CliError> {
         })
         .collect();
     let listed = Listed { in_use, managed };
-    context.printer.result(&listed, |listed| text(listed, context.printer.width()))
+    context
+        .printer
+        .result(&listed, |listed| text(listed, context.printer.width()))
 }
 
 fn use_python(context: &Context, path: &Utf8Path) -> Result<(), CliError> {
-    let path = context.absolute(path)?;
+    let path = absolute(path)?;
     // Whatever is wrong with it shows now, not at the next start.
-    let runtime = runtime::examine(&path, Origin::Setting(Source::CommandLine("runtime use")), &context.env)?;
+    let runtime = runtime::examine(
+        &path,
+        Origin::Setting(Source::CommandLine("runtime use")),
+        &context.env,
+    )?;
     let mut config = context.config_file()?;
     config.set_python(&runtime.python);
     config.save()?;
     if context.env.get(poc_core::env::POC_PYTHON.name).is_some() {
-        context.printer.warning("POC_PYTHON is set, and beats what was just written");
+        context
+            .printer
+            .warning("POC_PYTHON is set, and beats what was just written");
     }
     context.printer.result(&Data::from(&runtime), |data| {
-        format!("{} {} with NVFlare {} is used from now on\n", style::good("✓"), style::literal(&data.python), data.flare_version)
+        format!(
+            "{} {} with NVFlare {} is used from now on\n",
+            style::good("✓"),
+            style::literal(&data.python),
+            data.flare_version
+        )
     })
 }
 
 fn text(listed: &Listed, width: Option<u16>) -> String {
     if listed.managed.is_empty() && listed.in_use.is_none() {
-        return format!("No Python with NVFlare was found; {} installs one\n", style::literal("`poc runtime install`"));
+        return format!(
+            "No Python with NVFlare was found; {} installs one\n",
+            style::literal("`poc runtime install`")
+        );
     }
     let mut table = Table::new(&["NVFlare", "Python", "path", ""], width);
     let used = listed.in_use.as_ref();
     let is_used = |data: &Data| used.is_some_and(|used| used.python == data.python);
     let mut row = |data: &Data| {
-        let remark = if is_used(data) { ("in use", Look::Good) } else { ("", Look::Plain) };
+        let remark = if is_used(data) {
+            ("in use", Look::Good)
+        } else {
+            ("", Look::Plain)
+        };
         table.styled_row([
             (data.flare_version.as_str(), Look::Plain),
             (data.python_version.as_str(), Look::Plain),
@@ -209,11 +255,25 @@ fn text(listed: &Listed, width: Option<u16>) -> String {
         ]);
     };
     // One that is not managed comes first.
-    used.filter(|used| !listed.managed.iter().filter_map(|managed| managed.runtime.as_ref()).any(|data| data.python == used.python))
+    used.filter(|used| {
+        !listed
+            .managed
+            .iter()
+            .filter_map(|managed| managed.runtime.as_ref())
+            .any(|data| data.python == used.python)
+    })
+    .iter()
+    .for_each(|data| row(data));
+    listed
+        .managed
         .iter()
-        .for_each(|data| row(data));
-    listed.managed.iter().filter_map(|managed| managed.runtime.as_ref()).for_each(&mut row);
-    for broken in listed.managed.iter().filter(|managed| managed.runtime.is_none()) {
+        .filter_map(|managed| managed.runtime.as_ref())
+        .for_each(&mut row);
+    for broken in listed
+        .managed
+        .iter()
+        .filter(|managed| managed.runtime.is_none())
+    {
         table.styled_row([
             (broken.flare_version.as_str(), Look::Plain),
             ("", Look::Plain),
@@ -244,10 +304,33 @@ mod tests {
             directory: format!("/d/{version}").into(),
             runtime: works.then(|| data(&format!("/d/{version}/bin/python3"), version)),
         };
-        let managed = || vec![installed("2.9.0", true), installed("2.8.3", true), installed("2.7.3", false)];
-        let one = Listed { in_use: Some(data("/d/2.9.0/bin/python3", "2.9.0")), managed: managed() };
-        let other = Listed { in_use: Some(data("/venv/bin/python", "2.9.0")), managed: managed() };
+        let managed = || {
+            vec![
+                installed("2.9.0", true),
+                installed("2.8.3", true),
+                installed("2.7.3", false),
+            ]
+        };
+        let one = Listed {
+            in_use: Some(data("/d/2.9.0/bin/python3", "2.9.0")),
+            managed: managed(),
+        };
+        let other = Listed {
+            in_use: Some(data("/venv/bin/python", "2.9.0")),
+            managed: managed(),
+        };
         let all = text(&one, None) + "\n" + &text(&other, None);
-        insta::assert_snapshot!(anstream::adapter::strip_str(&all), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&all), @r"
+        NVFlare  Python  path
+        2.9.0    3.11    /d/2.9.0/bin/python3  in use
+        2.8.3    3.11    /d/2.8.3/bin/python3
+        2.7.3            /d/2.7.3              its Python is gone: install it again
+
+        NVFlare  Python  path
+        2.9.0    3.11    /venv/bin/python      in use
+        2.9.0    3.11    /d/2.9.0/bin/python3
+        2.8.3    3.11    /d/2.8.3/bin/python3
+        2.7.3            /d/2.7.3              its Python is gone: install it again
+        ");
     }
 }

@@ -78,7 +78,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     for warning in &data.warnings {
         context.printer.warning(warning);
     }
-    context.printer.result(&data, |data| text(data, context.printer.width()))?;
+    context
+        .printer
+        .result(&data, |data| text(data, context.printer.width()))?;
     Ok(0)
 }
 
@@ -96,7 +98,11 @@ fn watch(context: &Context, prepared: &Prepared) -> Result<u8, CliError> {
         if context.printer.is_for_people() {
             let table = text(&data, context.printer.width());
             if screen {
-                context.printer.text(&format!("{}{table}{}", terminal::HOME_AND_CLEAR, style::dim("Ctrl-C leaves\n")))?;
+                context.printer.text(&format!(
+                    "{}{table}{}",
+                    terminal::HOME_AND_CLEAR,
+                    style::dim("Ctrl-C leaves\n")
+                ))?;
             } else if shown.as_ref() != Some(&now) {
                 context.printer.text(&format!("{table}\n"))?;
             }
@@ -123,7 +129,7 @@ fn data(prepared: &Prepared, status: Status) -> Data {
             .as_ref()
             .and_then(|manifest| manifest.flare_version.clone())
             .or_else(|| prepared.line.map(|line| line.to_string())),
-        state: status.state.to_string(),
+        state: status.state.as_str().to_owned(),
         supervisor: status.supervisor,
         server_address: status.server_address,
         admin_address: status.admin_address,
@@ -131,7 +137,11 @@ fn data(prepared: &Prepared, status: Status) -> Data {
             .participants
             .into_iter()
             .map(|participant| Participant {
-                gpus: participant.gpus.iter().map(|id| GpuRef::from(id.as_str())).collect(),
+                gpus: participant
+                    .gpus
+                    .iter()
+                    .map(|id| GpuRef::from(id.as_str()))
+                    .collect(),
                 name: participant.name,
                 role: participant.role.to_string(),
                 state: participant.state.to_string(),
@@ -147,7 +157,14 @@ fn data(prepared: &Prepared, status: Status) -> Data {
                 log: participant.log,
             })
             .collect(),
-        consoles: status.consoles.into_iter().map(|console| Console { pid: console.pid, user: console.user }).collect(),
+        consoles: status
+            .consoles
+            .into_iter()
+            .map(|console| Console {
+                pid: console.pid,
+                user: console.user,
+            })
+            .collect(),
         warnings: status.warnings,
     }
 }
@@ -155,26 +172,62 @@ fn data(prepared: &Prepared, status: Status) -> Data {
 /// What must change for a new line of a stream: not the times, not the load.
 fn signature(data: &Data) -> String {
     let participants = data.participants.iter().map(|participant| {
-        format!("{} {} {:?} {} {:?}", participant.name, participant.state, participant.pid, participant.restarts, participant.registered)
+        format!(
+            "{} {} {:?} {} {:?}",
+            participant.name,
+            participant.state,
+            participant.pid,
+            participant.restarts,
+            participant.registered
+        )
     });
-    std::iter::once(data.state.clone()).chain(participants).collect::<Vec<_>>().join("|")
+    std::iter::once(data.state.clone())
+        .chain(participants)
+        .collect::<Vec<_>>()
+        .join("|")
 }
 
 fn text(data: &Data, width: Option<u16>) -> String {
-    let version = data.flare_version.as_ref().map(|version| format!(" (NVFlare {version})")).unwrap_or_default();
+    let version = data
+        .flare_version
+        .as_ref()
+        .map(|version| format!(" (NVFlare {version})"))
+        .unwrap_or_default();
     let state = match data.state.as_str() {
         "running" => style::good("running"),
         "partial" => style::doubtful("partly running"),
         other => style::dim(other),
     };
-    let mut text = format!("{}{version} in {}: {state}\n\n", style::strong(&data.project), style::literal(&data.workspace));
-    let mut table = Table::new(&["name", "role", "state", "pid", "uptime", "restarts", "CPU", "memory", "GPU", "registered", "ports"], width);
+    let mut text = format!(
+        "{}{version} in {}: {state}\n\n",
+        style::strong(&data.project),
+        style::literal(&data.workspace)
+    );
+    let mut table = Table::new(
+        &[
+            "name",
+            "role",
+            "state",
+            "pid",
+            "uptime",
+            "restarts",
+            "CPU",
+            "memory",
+            "GPU",
+            "registered",
+            "ports",
+        ],
+        width,
+    );
     for participant in &data.participants {
         table.styled_row(row(participant));
     }
     text += &table.render();
     for console in &data.consoles {
-        text += &format!("\nA FLARE console of {} is open (process {})\n", console.user, console.pid);
+        text += &format!(
+            "\nA FLARE console of {} is open (process {})\n",
+            console.user, console.pid
+        );
     }
     if data.state == "stopped" {
         text += &format!("\nNext: {}\n", style::literal("`poc start`"));
@@ -191,7 +244,13 @@ fn row(participant: &Participant) -> Vec<(String, Look)> {
     };
     let alive = participant.pid.is_some();
     let or_dash = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
-    let list = |values: Vec<String>| if values.is_empty() { "-".to_owned() } else { values.join(",") };
+    let list = |values: Vec<String>| {
+        if values.is_empty() {
+            "-".to_owned()
+        } else {
+            values.join(",")
+        }
+    };
     let registered = match participant.registered {
         Some(true) => ("yes".to_owned(), Look::Good),
         Some(false) if alive => ("no".to_owned(), Look::Doubtful),
@@ -205,11 +264,19 @@ fn row(participant: &Participant) -> Vec<(String, Look)> {
         plain(or_dash(participant.pid.map(|pid| pid.to_string()))),
         plain(or_dash(participant.uptime_s.map(words::seconds))),
         plain(participant.restarts.to_string()),
-        plain(or_dash(participant.cpu_percent.map(|percent| format!("{percent:.0} %")))),
+        plain(or_dash(
+            participant
+                .cpu_percent
+                .map(|percent| format!("{percent:.0} %")),
+        )),
         plain(or_dash(participant.memory_bytes.map(words::bytes))),
-        plain(list(participant.gpus.iter().map(ToString::to_string).collect())),
+        plain(list(
+            participant.gpus.iter().map(ToString::to_string).collect(),
+        )),
         registered,
-        plain(list(participant.ports.iter().map(ToString::to_string).collect())),
+        plain(list(
+            participant.ports.iter().map(ToString::to_string).collect(),
+        )),
     ]
 }
 
@@ -229,9 +296,17 @@ mod tests {
             restarts: 0,
             cpu_percent: pid.map(|_| 12.4),
             memory_bytes: pid.map(|_| 125_829_120),
-            gpus: if pid.is_some() && name != "server" { vec![GpuRef::Index(0), GpuRef::Index(2)] } else { vec![] },
+            gpus: if pid.is_some() && name != "server" {
+                vec![GpuRef::Index(0), GpuRef::Index(2)]
+            } else {
+                vec![]
+            },
             registered: (name != "server").then_some(pid.is_some()),
-            ports: if name == "server" { vec![8002, 8003] } else { vec![] },
+            ports: if name == "server" {
+                vec![8002, 8003]
+            } else {
+                vec![]
+            },
             log: format!("/w/{name}/poc_console.log").into(),
         }
     }
@@ -250,19 +325,104 @@ mod tests {
                 participant("site-1", "running", Some(101)),
                 participant("site-2", "failed", None),
             ],
-            consoles: vec![Console { pid: 102, user: "admin@nvidia.com".into() }],
+            consoles: vec![Console {
+                pid: 102,
+                user: "admin@nvidia.com".into(),
+            }],
             warnings: vec![],
         }
     }
 
     #[test]
     fn a_table_for_people() {
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&sample(), None)), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&sample(), None)), @r"
+        example_project (NVFlare 2.9.0) in /tmp/nvflare/poc: partly running
+
+        name    role    state    pid  uptime     restarts  CPU   memory   GPU  registered  ports
+        server  server  running  100  3 min 5 s  0         12 %  120 MiB  -    -           8002,8003
+        site-1  client  running  101  3 min 5 s  0         12 %  120 MiB  0,2  yes         -
+        site-2  client  failed   -    -          0         -     -        -    -           -
+
+        A FLARE console of admin@nvidia.com is open (process 102)
+        ");
     }
 
     #[test]
     fn an_object_for_programs() {
-        insta::assert_json_snapshot!(sample(), @"");
+        insta::assert_json_snapshot!(sample(), @r#"
+        {
+          "workspace": "/tmp/nvflare/poc",
+          "project": "example_project",
+          "flare_version": "2.9.0",
+          "state": "partial",
+          "supervisor": 99,
+          "server_address": "localhost:8002",
+          "admin_address": "localhost:8002",
+          "participants": [
+            {
+              "name": "server",
+              "role": "server",
+              "state": "running",
+              "pid": 100,
+              "daemon_pid": 99,
+              "started": "2026-11-24T17:03:09Z",
+              "uptime_s": 185.2,
+              "restarts": 0,
+              "cpu_percent": 12.4,
+              "memory_bytes": 125829120,
+              "gpus": [],
+              "registered": null,
+              "ports": [
+                8002,
+                8003
+              ],
+              "log": "/w/server/poc_console.log"
+            },
+            {
+              "name": "site-1",
+              "role": "client",
+              "state": "running",
+              "pid": 101,
+              "daemon_pid": 99,
+              "started": "2026-11-24T17:03:09Z",
+              "uptime_s": 185.2,
+              "restarts": 0,
+              "cpu_percent": 12.4,
+              "memory_bytes": 125829120,
+              "gpus": [
+                0,
+                2
+              ],
+              "registered": true,
+              "ports": [],
+              "log": "/w/site-1/poc_console.log"
+            },
+            {
+              "name": "site-2",
+              "role": "client",
+              "state": "failed",
+              "pid": null,
+              "daemon_pid": null,
+              "started": null,
+              "uptime_s": null,
+              "restarts": 0,
+              "cpu_percent": null,
+              "memory_bytes": null,
+              "gpus": [],
+              "registered": false,
+              "ports": [],
+              "log": "/w/site-2/poc_console.log"
+            }
+          ],
+          "consoles": [
+            {
+              "pid": 102,
+              "user": "admin@nvidia.com"
+            }
+          ],
+          "warnings": []
+        }
+        "#);
     }
 
     #[test]

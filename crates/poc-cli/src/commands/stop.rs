@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use camino::Utf8Path;
 use poc_core::workspace::Prepared;
+use poc_launch::process::pid_file::Stale;
 use poc_launch::runtime;
 use poc_launch::{Federation, LaunchEvent, StopOptions, Stopped};
 use serde::Serialize;
@@ -13,11 +15,12 @@ use crate::error::{CliError, ErrorCode};
 use crate::output::{Progress, style, words};
 use crate::selection::{Selection, select};
 
-/// How long a stop may take before what still runs is killed.
+/// How long to wait for the end of a stop, unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Arguments of `poc stop`.
+/// Arguments of `poc stop`; `poc down` has them too.
 #[derive(Debug, Default, clap::Args)]
+#[group(skip)]
 pub(crate) struct Args {
     /// Stop these participants [default, and for a bare -p or `all`: all that run]
     #[arg(short = 'p', long, value_name = "NAME", num_args = 0..)]
@@ -31,7 +34,7 @@ pub(crate) struct Args {
     #[arg(long)]
     no_wait: bool,
 
-    /// Seconds until what still runs is killed [default: 30]
+    /// Seconds to wait for the end [default: 30]
     #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
 }
@@ -56,6 +59,8 @@ pub(crate) struct Data {
     /// FLARE consoles that are open: they are the user's own.
     consoles: Vec<Console>,
     nothing_ran: bool,
+    #[serde(skip)]
+    server_stopped: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -86,12 +91,22 @@ pub(crate) fn all(context: &Context, prepared: &Prepared) -> Result<Data, CliErr
 ///
 /// For names that cannot be, and when something survives.
 pub(crate) fn stop(context: &Context, prepared: &Prepared, args: &Args) -> Result<Data, CliError> {
-    let selection = select(&prepared.project, args.service.as_deref(), args.exclude.as_deref())?;
+    let selection = select(
+        &prepared.project,
+        args.service.as_deref(),
+        args.exclude.as_deref(),
+    )?;
     refuse_consoles(&selection)?;
     // For the admin commands. That no Python is there must not keep anything from being stopped.
     let python = context.settings().ok().and_then(|settings| {
         let data_dir = runtime::managed::data_dir(&context.env).ok()?;
-        runtime::find(prepared.line, settings.python.as_ref(), &context.env, &data_dir).ok()
+        runtime::find(
+            prepared.line,
+            settings.python.as_ref(),
+            &context.env,
+            &data_dir,
+        )
+        .ok()
     });
     let options = StopOptions {
         names: (!selection.everything).then(|| selection.services.clone()),
@@ -105,8 +120,25 @@ pub(crate) fn stop(context: &Context, prepared: &Prepared, args: &Args) -> Resul
         let progress = Progress::spinner(&context.printer, "stopping");
         Federation::open(prepared).stop(&options, &mut |event| show(context, &progress, &event))?
     };
-    let data = data(stopped, args.no_wait);
-    if data.survivors.is_empty() { Ok(data) } else { Err(incomplete(&data)) }
+    conclude(prepared, stopped, args.no_wait)
+}
+
+/// What came of a stop.
+///
+/// # Errors
+///
+/// When something survived it.
+pub(super) fn conclude(
+    prepared: &Prepared,
+    stopped: Stopped,
+    no_wait: bool,
+) -> Result<Data, CliError> {
+    let data = data(&prepared.project.server().name, stopped, no_wait);
+    if data.survivors.is_empty() {
+        Ok(data)
+    } else {
+        Err(incomplete(&data))
+    }
 }
 
 /// A console that is named alone cannot be stopped; beside services it is passed over.
@@ -114,12 +146,19 @@ fn refuse_consoles(selection: &Selection) -> Result<(), CliError> {
     if !selection.services.is_empty() {
         return Ok(());
     }
-    Err(CliError::new(ErrorCode::InvalidArgs, format!("{} is an admin: a FLARE console is closed where it is open", words::list(&selection.admins)))
-        .hint("type `bye` in the console"))
+    Err(CliError::new(
+        ErrorCode::InvalidArgs,
+        format!(
+            "{} is an admin: a FLARE console is closed where it is open",
+            words::list(&selection.admins)
+        ),
+    )
+    .hint("type `bye` in the console"))
 }
 
-fn data(stopped: Stopped, no_wait: bool) -> Data {
+fn data(server: &str, stopped: Stopped, no_wait: bool) -> Data {
     Data {
+        server_stopped: stopped.stopped.iter().any(|name| name == server),
         status: match () {
             () if no_wait && !stopped.nothing_ran => "stopping",
             () if stopped.remaining.is_empty() => "stopped",
@@ -131,50 +170,206 @@ fn data(stopped: Stopped, no_wait: bool) -> Data {
         survivors: stopped
             .survivors
             .into_iter()
-            .map(|survivor| Survivor { pid: survivor.pid, command: survivor.command, why: survivor.why.to_string() })
+            .map(|survivor| Survivor {
+                pid: survivor.pid,
+                command: survivor.command,
+                why: survivor.why,
+            })
             .collect(),
-        consoles: stopped.consoles.into_iter().map(|console| Console { pid: console.pid, user: console.user }).collect(),
+        consoles: stopped
+            .consoles
+            .into_iter()
+            .map(|console| Console {
+                pid: console.pid,
+                user: console.user,
+            })
+            .collect(),
         nothing_ran: stopped.nothing_ran,
     }
 }
 
 fn incomplete(data: &Data) -> CliError {
-    let lines = data.survivors.iter().map(|survivor| format!("{} {} ({})", survivor.pid, survivor.command, survivor.why)).collect();
-    CliError::new(ErrorCode::StopIncomplete, format!("{} still there after the stop", words::are(data.survivors.len(), "process")))
-        .excerpt("What is left:", lines)
-        .hint("run `poc stop` again, or end them with `kill`")
-        .with_data(data)
+    let lines = data
+        .survivors
+        .iter()
+        .map(|survivor| format!("{} {} ({})", survivor.pid, survivor.command, survivor.why))
+        .collect();
+    CliError::new(
+        ErrorCode::StopIncomplete,
+        format!(
+            "{} still there after the stop",
+            words::are(data.survivors.len(), "process")
+        ),
+    )
+    .excerpt("What is left:", lines)
+    .hint("run `poc stop` again, or end them with `kill`")
+    .with_data(data)
 }
 
 /// What happens meanwhile; `start` shows these too when it takes back what it had begun.
 pub(crate) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEvent) {
     match event {
         LaunchEvent::Warning(text) => progress.warning(text),
-        LaunchEvent::AbortingJobs { ids } => progress.note(&format!("aborting {}: {}", words::count(ids.len(), "job"), words::list(ids))),
+        LaunchEvent::AbortingJobs => progress.step("aborting the running jobs"),
+        LaunchEvent::JobsAborted { ids } => context
+            .printer
+            .debug(&format!("aborted {}", words::list(ids))),
         LaunchEvent::Stopping { name } => progress.say(format!("stopping {name}")),
-        LaunchEvent::Killing { name, pid } => progress.note(&format!("killing {name} (process {pid}): it did not end in time")),
+        LaunchEvent::Killing { name, pid } => progress.note(&format!(
+            "killing {name} (process {pid}): it did not end in time"
+        )),
         LaunchEvent::Stopped { name } => progress.step(format!("{name} has stopped")),
-        LaunchEvent::StaleRemoved { file, pid, reason } => progress.note(&format!("removed a stale {file} (process {pid}: {reason})")),
+        LaunchEvent::StaleRemoved { file, pid, reason } => {
+            progress.note(&stale(file, *pid, *reason));
+        }
         other => context.printer.debug(&format!("{other:?}")),
     }
+}
+
+/// A pid file that meant nothing any more, in words.
+pub(crate) fn stale(file: &Utf8Path, pid: Option<u32>, reason: Stale) -> String {
+    let pid = pid
+        .map(|pid| format!("process {pid}: "))
+        .unwrap_or_default();
+    format!("removed a stale {file} ({pid}{reason})")
 }
 
 /// What `stop` says at its end.
 pub(crate) fn text(data: &Data) -> String {
     let mut text = match data.status {
-        "stopping" => format!("Stopping; {} shows when it is done\n", style::literal("`poc status`")),
+        "stopping" => format!(
+            "Stopping; {} shows when it is done\n",
+            style::literal("`poc status`")
+        ),
         _ if data.nothing_ran => "Nothing was running\n".to_owned(),
-        "stopped" => format!("{} Stopped {}; no process is left\n", style::good("✓"), words::list(&data.stopped)),
-        _ => format!("{} Stopped {}\n", style::good("✓"), words::list(&data.stopped)),
+        "stopped" => format!(
+            "{} Stopped {}; no process is left\n",
+            style::good("✓"),
+            words::list(&data.stopped)
+        ),
+        _ => format!(
+            "{} Stopped {}\n",
+            style::good("✓"),
+            words::list(&data.stopped)
+        ),
     };
     if !data.aborted_jobs.is_empty() {
-        text += &format!("  aborted {}: {}\n", words::count(data.aborted_jobs.len(), "job"), words::list(&data.aborted_jobs));
+        text += &format!(
+            "  aborted {}: {}\n",
+            words::count(data.aborted_jobs.len(), "job"),
+            words::list(&data.aborted_jobs)
+        );
     }
     if !data.remaining.is_empty() {
-        text += &format!("  still running: {}\n", words::list(&data.remaining));
+        let orphans = if data.server_stopped {
+            ", which go on trying to reach the server"
+        } else {
+            ""
+        };
+        text += &format!(
+            "  still running: {}{orphans}\n",
+            words::list(&data.remaining)
+        );
     }
     for console in &data.consoles {
-        text += &format!("  the FLARE console of {} (process {}) is still open: leave it with {}\n", console.user, console.pid, style::literal("`bye`"));
+        text += &format!(
+            "  the FLARE console of {} (process {}) is still open: leave it with {}\n",
+            console.user,
+            console.pid,
+            style::literal("`bye`")
+        );
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(stopped: Stopped, no_wait: bool) -> String {
+        let text = match data("server", stopped, no_wait) {
+            data if data.survivors.is_empty() => text(&data),
+            data => crate::error::render(&incomplete(&data), false),
+        };
+        anstream::adapter::strip_str(&text).to_string()
+    }
+
+    fn names(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_stop_came_to() {
+        let nothing = Stopped {
+            nothing_ran: true,
+            ..Stopped::default()
+        };
+        let all = Stopped {
+            stopped: names(&["server", "site-1"]),
+            aborted_jobs: names(&["0b2c"]),
+            ..Stopped::default()
+        };
+        let server = Stopped {
+            stopped: names(&["server"]),
+            remaining: names(&["site-1"]),
+            consoles: vec![poc_launch::Console {
+                pid: 7,
+                user: "admin@nvidia.com".into(),
+            }],
+            ..Stopped::default()
+        };
+        let stuck = Stopped {
+            stopped: names(&["server"]),
+            survivors: vec![poc_launch::Survivor {
+                pid: 9,
+                command: "python3 -u -m x".into(),
+                why: "it did not end after SIGKILL".into(),
+            }],
+            ..Stopped::default()
+        };
+        let texts = [
+            told(nothing, false),
+            told(all.clone(), false),
+            told(all, true),
+            told(server, false),
+            told(stuck, false),
+        ];
+        insta::assert_snapshot!(texts.join("────\n"), @r"
+        Nothing was running
+        ────
+        ✓ Stopped server and site-1; no process is left
+          aborted 1 job: 0b2c
+        ────
+        Stopping; `poc status` shows when it is done
+          aborted 1 job: 0b2c
+        ────
+        ✓ Stopped server
+          still running: site-1, which go on trying to reach the server
+          the FLARE console of admin@nvidia.com (process 7) is still open: leave it with `bye`
+        ────
+        error: 1 process is still there after the stop
+
+        What is left:
+          | 9 python3 -u -m x (it did not end after SIGKILL)
+
+        hint: run `poc stop` again, or end them with `kill`
+        ");
+    }
+
+    #[test]
+    fn the_json_keys() {
+        insta::assert_json_snapshot!(data("server", Stopped { stopped: names(&["server"]), ..Stopped::default() }, false), @r#"
+        {
+          "status": "stopped",
+          "stopped": [
+            "server"
+          ],
+          "aborted_jobs": [],
+          "remaining": [],
+          "survivors": [],
+          "consoles": [],
+          "nothing_ran": false
+        }
+        "#);
+    }
 }

@@ -1,7 +1,5 @@
 //! Which code each error of each library gets. No match here has a catch-all.
 
-use std::io;
-
 use poc_launch::admin::Refusal;
 use poc_launch::runtime::{Tried, Unfit};
 
@@ -75,15 +73,24 @@ impl From<poc_launch::Error> for CliError {
             E::RuntimeMissing { .. } | E::RuntimeWithoutFlare { .. } => ErrorCode::RuntimeMissing,
             E::RuntimeBroken { .. } => ErrorCode::RuntimeBroken,
             E::RuntimeUnsupported { .. } | E::RuntimeMismatch { .. } => ErrorCode::RuntimeMismatch,
-            E::NoBasePython { .. } | E::VenvMissing { .. } | E::InstallFailed { .. } => ErrorCode::RuntimeInstallFailed,
+            E::NoBasePython { .. } | E::VenvMissing { .. } | E::InstallFailed { .. } => {
+                ErrorCode::RuntimeInstallFailed
+            }
             E::RuntimesBusy { .. } => ErrorCode::WorkspaceBusy,
             E::RuntimeInUse { .. } => ErrorCode::StillRunning,
-            E::Version(_) | E::NoSuchRuntime { .. } | E::UnknownParticipant { .. } => ErrorCode::InvalidArgs,
+            E::Version(_) | E::NoSuchRuntime { .. } | E::UnknownParticipant { .. } => {
+                ErrorCode::InvalidArgs
+            }
             E::AlreadyRunning { .. } | E::AllRunning { .. } => ErrorCode::AlreadyRunning,
             E::PortInUse { .. } => ErrorCode::PortInUse,
-            E::StartFailed { .. } | E::StopWon { .. } | E::SupervisorFailed { .. } => ErrorCode::StartFailed,
+            E::SpawnUnavailable { .. } => ErrorCode::NotSupported,
+            E::StartFailed { .. } | E::StopWon { .. } | E::SupervisorFailed { .. } => {
+                ErrorCode::StartFailed
+            }
             E::SupervisorUnreachable { .. } => ErrorCode::SupervisorUnreachable,
-            E::ServerUnreachable { .. } | E::AdminTimeout { .. } | E::AdminHelper { .. } => ErrorCode::ServerUnreachable,
+            E::ServerUnreachable { .. } | E::AdminTimeout { .. } | E::AdminHelper { .. } => {
+                ErrorCode::ServerUnreachable
+            }
             E::AdminRefused { refusal, .. } => refusal_code(*refusal),
             E::Interrupted(_) => ErrorCode::Interrupted,
             E::Io(_) => ErrorCode::Io,
@@ -104,7 +111,9 @@ fn refusal_code(refusal: Refusal) -> ErrorCode {
     match refusal {
         Refusal::NoSuchJob | Refusal::InvalidJob | Refusal::NoSuchClient => ErrorCode::InvalidArgs,
         Refusal::JobRunning | Refusal::ClientsRunning => ErrorCode::StillRunning,
-        Refusal::JobNotRunning | Refusal::NoClients | Refusal::Denied | Refusal::Other => ErrorCode::AdminRefused,
+        Refusal::JobNotRunning | Refusal::NoClients | Refusal::Denied | Refusal::Other => {
+            ErrorCode::AdminRefused
+        }
     }
 }
 
@@ -113,27 +122,29 @@ fn excerpt(error: &poc_launch::Error) -> (String, Vec<String>) {
     use poc_launch::Error as E;
     match error {
         E::StartFailed { name, tail, .. } => (format!("The last lines of {name}:"), tail.clone()),
-        E::RuntimeBroken { tail, .. } | E::InstallFailed { tail, .. } | E::AdminHelper { tail, .. } => {
-            ("What it said last:".to_owned(), tail.clone())
+        E::RuntimeBroken { tail, .. }
+        | E::InstallFailed { tail, .. }
+        | E::AdminHelper { tail, .. } => ("What it said last:".to_owned(), tail.clone()),
+        E::RuntimeMissing { tried, .. } | E::NoBasePython { tried, .. } => {
+            ("Looked at:".to_owned(), tried_lines(tried))
         }
-        E::RuntimeMissing { tried, .. } | E::NoBasePython { tried, .. } => ("Looked at:".to_owned(), tried_lines(tried)),
         _ => (String::new(), Vec::new()),
     }
 }
 
 /// Pythons that are there and will not do; those that are not there say nothing.
 fn tried_lines(tried: &[Tried]) -> Vec<String> {
-    tried.iter().filter(|tried| tried.why != Unfit::Absent).map(ToString::to_string).collect()
-}
-
-/// For calls into the standard library, whose errors name no path: `what` says what was tried.
-pub(crate) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> CliError {
-    let what = what.into();
-    move |error| CliError::new(ErrorCode::Io, what).because(error)
+    tried
+        .iter()
+        .filter(|tried| tried.why != Unfit::Absent)
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use super::*;
     use poc_core::{Cancelled, Line};
 
@@ -148,28 +159,55 @@ mod tests {
         let python = camino::Utf8PathBuf::from("/usr/bin/python3");
         let kit = camino::Utf8PathBuf::from("/tmp/nvflare/poc/example_project/prod_00/site-1");
         let texts = [
-            shown(poc_core::Error::NotPrepared { workspace: "/tmp/nvflare/poc".into() }),
+            shown(poc_core::Error::NotPrepared {
+                workspace: "/tmp/nvflare/poc".into(),
+            }),
             shown(poc_launch::Error::RuntimeMissing {
                 wanted: Some(Line::V2_9),
                 tried: vec![
-                    Tried { python: python.clone(), why: Unfit::NoFlare },
-                    Tried { python: "/gone/python3".into(), why: Unfit::Absent },
+                    Tried {
+                        python: python.clone(),
+                        why: Unfit::NoFlare,
+                    },
+                    Tried {
+                        python: "/gone/python3".into(),
+                        why: Unfit::Absent,
+                    },
                 ],
             }),
-            shown(poc_launch::Error::RuntimeMismatch { kits: Line::V2_9, runtime: "2.7.2".parse().unwrap(), python }),
-            shown(poc_launch::Error::AlreadyRunning { name: "site-1".into(), pid: 12458, kit, daemon_pid_file: true }),
+            shown(poc_launch::Error::RuntimeMismatch {
+                kits: Line::V2_9,
+                runtime: "2.7.2".parse().unwrap(),
+                python,
+            }),
+            shown(poc_launch::Error::AlreadyRunning {
+                name: "site-1".into(),
+                pid: 12458,
+                kit,
+                daemon_pid_file: true,
+            }),
             shown(poc_launch::Error::StartFailed {
                 name: "site-2".into(),
                 status: "exit status 1".into(),
                 cause: Some("ImportError: no module named torch".into()),
-                tail: vec!["Traceback (most recent call last):".into(), "ImportError: no module named torch".into()],
+                tail: vec![
+                    "Traceback (most recent call last):".into(),
+                    "ImportError: no module named torch".into(),
+                ],
             }),
-            shown(poc_launch::Error::Core(poc_core::Error::Busy { workspace: "/w".into(), holder: Some(7) })),
+            shown(poc_launch::Error::Core(poc_core::Error::Busy {
+                workspace: "/w".into(),
+                holder: Some(7),
+            })),
             shown(poc_launch::Error::Interrupted(Cancelled)),
             shown(poc_provision::Error::Cancelled),
             shown(poc_provision::Error::UnsupportedLine { line: Line::V2_6 }),
             shown(poc_provision::Error::Io(io::ErrorKind::StorageFull.into())),
-            shown(poc_gpu::Error::NotAvailable { id: "7".into(), available: vec![poc_gpu::GpuId::Nvidia(0)], reason: None }),
+            shown(poc_gpu::Error::NotAvailable {
+                id: "7".into(),
+                available: vec![poc_gpu::GpuId::Nvidia(0)],
+                reason: None,
+            }),
         ];
         insta::assert_snapshot!("new_user", texts.join("\n────\n"));
     }

@@ -16,7 +16,7 @@ use poc_core::{Cancelled, Hint};
 use serde::Serialize;
 use serde_json::Value;
 
-pub(crate) use code::ErrorCode;
+pub(crate) use code::{EXIT_CODES, ErrorCode, FAILED};
 pub(crate) use render::render;
 pub(crate) use usage::usage_error;
 
@@ -101,7 +101,10 @@ impl CliError {
     /// Lines that show what happened.
     pub(crate) fn excerpt(mut self, heading: impl Into<String>, lines: Vec<String>) -> Self {
         if !lines.is_empty() {
-            self.0.excerpt = Some(Excerpt { heading: heading.into(), lines });
+            self.0.excerpt = Some(Excerpt {
+                heading: heading.into(),
+                lines,
+            });
         }
         self
     }
@@ -148,7 +151,11 @@ impl CliError {
     /// (an `io::Error` inside a message that ends with it).
     pub(crate) fn causes(&self) -> Vec<String> {
         let mut causes: Vec<String> = Vec::new();
-        let mut next = self.0.source.as_deref().map(|source| source as &dyn StdError);
+        let mut next = self
+            .0
+            .source
+            .as_deref()
+            .map(|source| source as &dyn StdError);
         while let Some(error) = next {
             let text = error.to_string();
             let before = causes.last().map_or(self.message(), String::as_str);
@@ -172,9 +179,16 @@ impl CliError {
 
     /// Whether the reader of our output has gone, as `head` does when it has seen enough.
     pub(crate) fn is_broken_pipe(&self) -> bool {
-        let mut next = self.0.source.as_deref().map(|source| source as &dyn StdError);
+        let mut next = self
+            .0
+            .source
+            .as_deref()
+            .map(|source| source as &dyn StdError);
         while let Some(error) = next {
-            if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe) {
+            if error
+                .downcast_ref::<io::Error>()
+                .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+            {
                 return true;
             }
             next = error.source();
@@ -229,27 +243,45 @@ mod tests {
 
     #[test]
     fn causes_are_told_once_each() {
-        let error = CliError::from_error(ErrorCode::Io, Outer(Inner(io::Error::other("disk on fire"))));
+        let error = CliError::from_error(
+            ErrorCode::Io,
+            Outer(Inner(io::Error::other("disk on fire"))),
+        );
         assert_eq!(error.message(), "cannot read the key");
         assert_eq!(error.causes(), ["state is damaged", "disk on fire"]);
-        assert_eq!(error.full_message(), "cannot read the key: state is damaged: disk on fire");
+        assert_eq!(
+            error.full_message(),
+            "cannot read the key: state is damaged: disk on fire"
+        );
 
-        let repeated = CliError::new(ErrorCode::Io, "cannot write: no space").because(io::Error::other("no space"));
+        let repeated = CliError::new(ErrorCode::Io, "cannot write: no space")
+            .because(io::Error::other("no space"));
         assert_eq!(repeated.full_message(), "cannot write: no space");
     }
 
     #[test]
     fn a_broken_pipe_is_found_in_the_depth() {
         let pipe = || io::Error::from(io::ErrorKind::BrokenPipe);
-        assert!(CliError::new(ErrorCode::Io, "x").because(pipe()).is_broken_pipe());
-        assert!(!CliError::new(ErrorCode::Io, "x").because(io::Error::other("y")).is_broken_pipe());
+        assert!(
+            CliError::new(ErrorCode::Io, "x")
+                .because(pipe())
+                .is_broken_pipe()
+        );
+        assert!(
+            !CliError::new(ErrorCode::Io, "x")
+                .because(io::Error::other("y"))
+                .is_broken_pipe()
+        );
         let deep = CliError::from_error(ErrorCode::Io, Outer(Inner(pipe())));
         assert!(deep.is_broken_pipe());
     }
 
     #[test]
     fn hints_come_once() {
-        let error = CliError::new(ErrorCode::Io, "x").hint("a").hint("b").hint("a");
+        let error = CliError::new(ErrorCode::Io, "x")
+            .hint("a")
+            .hint("b")
+            .hint("a");
         assert_eq!(error.hints(), ["a", "b"]);
     }
 }

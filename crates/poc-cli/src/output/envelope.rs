@@ -35,7 +35,12 @@ struct Failure<'a> {
 ///
 /// For data that JSON cannot hold (a map whose keys are no strings): a bug.
 pub(super) fn success<T: Serialize>(data: &T) -> serde_json::Result<String> {
-    serde_json::to_string(&Success { schema_version: SCHEMA_VERSION, status: "ok", exit_code: 0, data })
+    serde_json::to_string(&Success {
+        schema_version: SCHEMA_VERSION,
+        status: "ok",
+        exit_code: 0,
+        data,
+    })
 }
 
 /// The object of a failure, on one line.
@@ -68,7 +73,11 @@ mod tests {
 
     #[test]
     fn a_success() {
-        let text = success(&Data { workspace: "/tmp/nvflare/poc", clients: vec!["site-1"] }).unwrap();
+        let text = success(&Data {
+            workspace: "/tmp/nvflare/poc",
+            clients: vec!["site-1"],
+        })
+        .unwrap();
         insta::assert_snapshot!(text, @r#"{"schema_version":"1","status":"ok","exit_code":0,"data":{"workspace":"/tmp/nvflare/poc","clients":["site-1"]}}"#);
     }
 
@@ -78,7 +87,10 @@ mod tests {
             .because(std::io::Error::other("address in use"))
             .hint("stop it")
             .hint("run `poc prepare --ports auto`")
-            .with_data(&Data { workspace: "/w", clients: vec![] });
+            .with_data(&Data {
+                workspace: "/w",
+                clients: vec![],
+            });
         insta::assert_snapshot!(failure(&error).unwrap(), @r#"{"schema_version":"1","status":"error","exit_code":4,"error_code":"PORT_IN_USE","message":"port 8002 is taken: address in use","hint":"stop it; run `poc prepare --ports auto`","data":{"workspace":"/w","clients":[]}}"#);
     }
 

@@ -16,7 +16,8 @@ pub(crate) enum GpuRef {
 
 impl From<&str> for GpuRef {
     fn from(id: &str) -> Self {
-        id.parse().map_or_else(|_| Self::Uuid(id.to_owned()), Self::Index)
+        id.parse()
+            .map_or_else(|_| Self::Uuid(id.to_owned()), Self::Index)
     }
 }
 
@@ -35,7 +36,12 @@ mod tests {
 
     #[test]
     fn indices_are_numbers() {
-        let gpus: Vec<GpuRef> = ["0", "12", "MIG-1", "4294967296"].map(GpuRef::from).to_vec();
-        assert_eq!(serde_json::to_string(&gpus).unwrap(), r#"[0,12,"MIG-1","4294967296"]"#);
+        let gpus: Vec<GpuRef> = ["0", "12", "MIG-1", "4294967296"]
+            .map(GpuRef::from)
+            .to_vec();
+        assert_eq!(
+            serde_json::to_string(&gpus).unwrap(),
+            r#"[0,12,"MIG-1","4294967296"]"#
+        );
     }
 }

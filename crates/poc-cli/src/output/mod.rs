@@ -13,6 +13,6 @@ mod table;
 pub(crate) mod words;
 
 pub(crate) use gpu_ref::GpuRef;
-pub(crate) use printer::{Palette, Printer};
+pub(crate) use printer::Printer;
 pub(crate) use progress::Progress;
 pub(crate) use table::{Look, Table};

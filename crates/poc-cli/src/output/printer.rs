@@ -12,7 +12,7 @@ use crate::error::{self, CliError, ErrorCode};
 
 /// Whether stdout and stderr take colours.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Palette {
+struct Palette {
     stdout: ColorChoice,
     stderr: ColorChoice,
 }
@@ -20,11 +20,19 @@ pub(crate) struct Palette {
 impl Palette {
     /// The flag beats `NO_COLOR`, that beats `FORCE_COLOR` and `CLICOLOR_FORCE`, and without any of
     /// them a terminal has colours.
-    pub(crate) fn resolve(when: ColorWhen, env: &Env, stdout_is_terminal: bool, stderr_is_terminal: bool) -> Self {
+    fn resolve(
+        when: ColorWhen,
+        env: &Env,
+        stdout_is_terminal: bool,
+        stderr_is_terminal: bool,
+    ) -> Self {
         let forced = [env::FORCE_COLOR, env::CLICOLOR_FORCE]
             .iter()
             .any(|var| env.text(var.name).is_some_and(|value| value != "0"));
-        let all = |choice| Self { stdout: choice, stderr: choice };
+        let all = |choice| Self {
+            stdout: choice,
+            stderr: choice,
+        };
         match when {
             ColorWhen::Always => all(ColorChoice::AlwaysAnsi),
             ColorWhen::Never => all(ColorChoice::Never),
@@ -32,8 +40,17 @@ impl Palette {
             ColorWhen::Auto if forced => all(ColorChoice::AlwaysAnsi),
             ColorWhen::Auto => {
                 let capable = env.text("TERM") != Some("dumb");
-                let choice = |terminal| if terminal && capable { ColorChoice::AlwaysAnsi } else { ColorChoice::Never };
-                Self { stdout: choice(stdout_is_terminal), stderr: choice(stderr_is_terminal) }
+                let choice = |terminal| {
+                    if terminal && capable {
+                        ColorChoice::AlwaysAnsi
+                    } else {
+                        ColorChoice::Never
+                    }
+                };
+                Self {
+                    stdout: choice(stdout_is_terminal),
+                    stderr: choice(stderr_is_terminal),
+                }
             }
         }
     }
@@ -55,7 +72,13 @@ impl Printer {
         let stdout_is_terminal = io::stdout().is_terminal();
         let stderr_is_terminal = io::stderr().is_terminal();
         let palette = Palette::resolve(color, env, stdout_is_terminal, stderr_is_terminal);
-        Self { format, palette, debug, stdout_is_terminal, stderr_is_terminal }
+        Self {
+            format,
+            palette,
+            debug,
+            stdout_is_terminal,
+            stderr_is_terminal,
+        }
     }
 
     /// What was asked for.
@@ -88,7 +111,10 @@ impl Printer {
         if !self.stdout_is_terminal {
             return None;
         }
-        rustix::termios::tcgetwinsize(io::stdout()).ok().map(|size| size.ws_col).filter(|columns| *columns > 0)
+        rustix::termios::tcgetwinsize(io::stdout())
+            .ok()
+            .map(|size| size.ws_col)
+            .filter(|columns| *columns > 0)
     }
 
     /// The result of a command: one JSON object, or text for people.
@@ -96,7 +122,11 @@ impl Printer {
     /// # Errors
     ///
     /// When stdout cannot be written.
-    pub(crate) fn result<T: Serialize>(&self, data: &T, text: impl FnOnce(&T) -> String) -> Result<(), CliError> {
+    pub(crate) fn result<T: Serialize>(
+        &self,
+        data: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), CliError> {
         match self.format {
             Format::Txt => self.text(&text(data)),
             Format::Json | Format::Jsonl => self.line(&envelope::success(data)?),
@@ -119,7 +149,10 @@ impl Printer {
     /// When stdout cannot be written.
     pub(crate) fn text(&self, text: &str) -> Result<(), CliError> {
         let mut stdout = AutoStream::new(io::stdout(), self.palette.stdout);
-        stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).map_err(stdout_error)
+        stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush())
+            .map_err(stdout_error)
     }
 
     /// Bytes on stdout, untouched: completions, manual pages.
@@ -127,9 +160,13 @@ impl Printer {
     /// # Errors
     ///
     /// When stdout cannot be written.
+    #[expect(clippy::unused_self, reason = "what goes to stdout goes through the printer")]
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut stdout = io::stdout();
-        stdout.write_all(bytes).and_then(|()| stdout.flush()).map_err(stdout_error)
+        stdout
+            .write_all(bytes)
+            .and_then(|()| stdout.flush())
+            .map_err(stdout_error)
     }
 
     fn line(&self, text: &str) -> Result<(), CliError> {
@@ -148,7 +185,10 @@ impl Printer {
 
     /// A warning on stderr.
     pub(crate) fn warning(&self, text: &str) {
-        self.stderr(&format!("{} {text}\n", style::strong(style::doubtful("warning:"))));
+        self.stderr(&format!(
+            "{} {text}\n",
+            style::strong(style::doubtful("warning:"))
+        ));
     }
 
     /// A detail on stderr, with `--debug`.
@@ -185,7 +225,8 @@ mod tests {
     use super::*;
 
     fn palette(when: ColorWhen, env: &[(&str, &str)], terminal: bool) -> bool {
-        let palette = Palette::resolve(when, &Env::from_pairs(env.iter().copied()), terminal, false);
+        let palette =
+            Palette::resolve(when, &Env::from_pairs(env.iter().copied()), terminal, false);
         palette.stdout != ColorChoice::Never
     }
 
@@ -194,8 +235,16 @@ mod tests {
         assert!(palette(ColorWhen::Auto, &[], true));
         assert!(!palette(ColorWhen::Auto, &[], false));
         assert!(!palette(ColorWhen::Auto, &[("TERM", "dumb")], true));
-        assert!(!palette(ColorWhen::Auto, &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")], true));
-        assert!(palette(ColorWhen::Auto, &[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1")], false));
+        assert!(!palette(
+            ColorWhen::Auto,
+            &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")],
+            true
+        ));
+        assert!(palette(
+            ColorWhen::Auto,
+            &[("NO_COLOR", ""), ("CLICOLOR_FORCE", "1")],
+            false
+        ));
         assert!(!palette(ColorWhen::Auto, &[("FORCE_COLOR", "0")], false));
         assert!(palette(ColorWhen::Always, &[("NO_COLOR", "1")], false));
         assert!(!palette(ColorWhen::Never, &[("FORCE_COLOR", "1")], true));

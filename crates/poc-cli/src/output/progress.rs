@@ -22,6 +22,8 @@ pub(crate) struct Progress<'a> {
     /// Dropping it wakes the thread that would show the bar.
     waiting: Option<mpsc::Sender<()>>,
     shows: Option<JoinHandle<()>>,
+    /// Whether each step is a line of its own.
+    each_step: bool,
 }
 
 impl<'a> Progress<'a> {
@@ -46,7 +48,24 @@ impl<'a> Progress<'a> {
         } else {
             (None, None)
         };
-        Self { printer, bar, waiting, shows }
+        Self {
+            printer,
+            bar,
+            waiting,
+            shows,
+            each_step: !printer.shows_progress(),
+        }
+    }
+
+    /// No display at all, but a line for each step: beside output that scrolls.
+    pub(crate) fn lines(printer: &'a Printer) -> Self {
+        Self {
+            printer,
+            bar: ProgressBar::hidden(),
+            waiting: None,
+            shows: None,
+            each_step: true,
+        }
     }
 
     /// Another text.
@@ -56,7 +75,7 @@ impl<'a> Progress<'a> {
 
     /// A step that was taken: shown in passing on a terminal, as a line of its own elsewhere.
     pub(crate) fn step(&self, text: impl Into<String>) {
-        if self.printer.shows_progress() {
+        if !self.each_step {
             self.say(text);
         } else if self.printer.is_for_people() {
             self.printer.note(&text.into());
@@ -66,7 +85,9 @@ impl<'a> Progress<'a> {
     /// How far the work is, as a bar.
     pub(crate) fn at(&self, done: usize, total: usize) {
         if self.bar.length() != Some(total as u64) {
-            if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {msg} {bar:24.cyan/dim} {pos}/{len}") {
+            if let Ok(style) =
+                ProgressStyle::with_template("{spinner:.cyan} {msg} {bar:24.cyan/dim} {pos}/{len}")
+            {
                 self.bar.set_style(style);
             }
             self.bar.set_length(total as u64);

@@ -47,5 +47,6 @@ const PARTICIPANTS: [AnsiColors; 6] = [
 
 /// The text in the colour of the participant with this number.
 pub(crate) fn participant(index: usize, text: impl Display) -> String {
-    text.color(PARTICIPANTS[index % PARTICIPANTS.len()]).to_string()
+    text.color(PARTICIPANTS[index % PARTICIPANTS.len()])
+        .to_string()
 }

@@ -29,7 +29,9 @@ impl Table {
         table.load_style(comfy_table::presets::NOTHING);
         table.set_header(headings);
         if let Some(width) = width {
-            table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+            table
+                .set_content_arrangement(ContentArrangement::Dynamic)
+                .set_width(width);
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -43,8 +45,15 @@ impl Table {
     }
 
     /// Adds a row of cells with their looks.
-    pub(crate) fn styled_row<S: Into<String>>(&mut self, cells: impl IntoIterator<Item = (S, Look)>) {
-        self.0.add_row(cells.into_iter().map(|(text, look)| mark(text.into(), look)));
+    pub(crate) fn styled_row<S: Into<String>>(
+        &mut self,
+        cells: impl IntoIterator<Item = (S, Look)>,
+    ) {
+        self.0.add_row(
+            cells
+                .into_iter()
+                .map(|(text, look)| mark(text.into(), look)),
+        );
     }
 
     /// The table as text, each line ended.
@@ -52,7 +61,11 @@ impl Table {
         let mut text = String::new();
         for (index, line) in self.0.lines().enumerate() {
             let line = line.trim_end();
-            text += &if index == 0 { style::strong(line) } else { painted(line) };
+            text += &if index == 0 {
+                style::strong(line)
+            } else {
+                painted(line)
+            };
             text.push('\n');
         }
         text
@@ -100,20 +113,44 @@ mod tests {
 
     fn sample(width: Option<u16>) -> String {
         let mut table = Table::new(&["name", "state", "ports"], width);
-        table.styled_row([("server", Look::Plain), ("running", Look::Good), ("8002", Look::Dim)]);
-        table.styled_row([("a-site-with-a-long-name", Look::Plain), ("failed", Look::Bad), ("", Look::Dim)]);
+        table.styled_row([
+            ("server", Look::Plain),
+            ("running", Look::Good),
+            ("8002", Look::Dim),
+        ]);
+        table.styled_row([
+            ("a-site-with-a-long-name", Look::Plain),
+            ("failed", Look::Bad),
+            ("", Look::Dim),
+        ]);
         table.row(["site-2", "stopped", ""]);
         table.render()
     }
 
     #[test]
     fn columns_line_up_whatever_the_styles() {
-        insta::assert_snapshot!(anstream::adapter::strip_str(&sample(None)), @"");
-        insta::assert_snapshot!(sample(None).replace('\u{1b}', "^"), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&sample(None)), @r"
+        name                     state    ports
+        server                   running  8002
+        a-site-with-a-long-name  failed
+        site-2                   stopped
+        ");
+        insta::assert_snapshot!(sample(None).replace('\u{1b}', "^"), @r"
+        ^[1mname                     state    ports^[0m
+        server                   ^[32mrunning^[39m  ^[2m8002^[0m
+        a-site-with-a-long-name  ^[31mfailed^[39m
+        site-2                   stopped
+        ");
     }
 
     #[test]
     fn a_narrow_terminal_wraps() {
-        insta::assert_snapshot!(anstream::adapter::strip_str(&sample(Some(30))), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&sample(Some(30))), @r"
+        name          state    ports
+        server        running  8002
+        a-site-with-  failed
+        a-long-name
+        site-2        stopped
+        ");
     }
 }

@@ -13,7 +13,11 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// `1 site is`, `2 sites are`.
 pub(crate) fn are(number: usize, noun: &str) -> String {
-    format!("{} {}", count(number, noun), if number == 1 { "is" } else { "are" })
+    format!(
+        "{} {}",
+        count(number, noun),
+        if number == 1 { "is" } else { "are" }
+    )
 }
 
 /// `a`, `a and b`, `a, b and c`; with more than eight, the first ones and how many more.
@@ -22,7 +26,11 @@ pub(crate) fn list<S: AsRef<str>>(items: &[S]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     if items.len() > MOST {
         let shown = MOST - 2;
-        return format!("{} and {} more", items[..shown].join(", "), items.len() - shown);
+        return format!(
+            "{} and {} more",
+            items[..shown].join(", "),
+            items.len() - shown
+        );
     }
     match items.as_slice() {
         [] => String::new(),
@@ -62,12 +70,19 @@ pub(crate) fn bytes(number: u64) -> String {
         value /= 1024.0;
         unit += 1;
     }
-    if value < 9.95 { format!("{value:.1} {}", UNITS[unit]) } else { format!("{value:.0} {}", UNITS[unit]) }
+    if value < 9.95 {
+        format!("{value:.1} {}", UNITS[unit])
+    } else {
+        format!("{value:.0} {}", UNITS[unit])
+    }
 }
 
 /// The time of day of an RFC 3339 time, or the text as it is.
 pub(crate) fn time_of_day(rfc3339: &str) -> &str {
-    rfc3339.split_once('T').and_then(|(_, time)| time.get(..8)).unwrap_or(rfc3339)
+    rfc3339
+        .split_once('T')
+        .and_then(|(_, time)| time.get(..8))
+        .unwrap_or(rfc3339)
 }
 
 /// The day of an RFC 3339 time, or the text as it is.
@@ -85,7 +100,10 @@ mod tests {
         assert_eq!(list(&["a"]), "a");
         assert_eq!(list(&["a", "b", "c"]), "a, b and c");
         let many: Vec<String> = (1..=20).map(|n| format!("site-{n}")).collect();
-        assert_eq!(list(&many), "site-1, site-2, site-3, site-4, site-5, site-6 and 14 more");
+        assert_eq!(
+            list(&many),
+            "site-1, site-2, site-3, site-4, site-5, site-6 and 14 more"
+        );
         assert_eq!(count(1, "site"), "1 site");
         assert_eq!(count(0, "site"), "0 sites");
         assert_eq!(are(2, "process"), "2 processes are");
@@ -93,7 +111,14 @@ mod tests {
 
     #[test]
     fn spans() {
-        for (span, text) in [(0.04, "0.0 s"), (9.94, "9.9 s"), (59.9, "59 s"), (185.0, "3 min 5 s"), (7200.0, "2 h 0 min"), (360_000.0, "4 d 4 h")] {
+        for (span, text) in [
+            (0.04, "0.0 s"),
+            (9.94, "9.9 s"),
+            (59.9, "59 s"),
+            (185.0, "3 min 5 s"),
+            (7200.0, "2 h 0 min"),
+            (360_000.0, "4 d 4 h"),
+        ] {
             assert_eq!(seconds(span), text);
         }
         assert_eq!(seconds(-1.0), "-");
@@ -102,7 +127,15 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (number, text) in [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (125_829_120, "120 MiB"), (1_048_575, "1.0 MiB"), (1_288_490_189, "1.2 GiB"), (u64::MAX, "16384 PiB")] {
+        for (number, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (125_829_120, "120 MiB"),
+            (1_048_575, "1.0 MiB"),
+            (1_288_490_189, "1.2 GiB"),
+            (u64::MAX, "16384 PiB"),
+        ] {
             assert_eq!(bytes(number), text);
         }
     }

@@ -46,13 +46,21 @@ impl<'a> From<&'a ParticipantPlan> for Participant<'a> {
             unset: &plan.unset,
             directory: plan.directory.clone(),
             log: plan.log.clone(),
-            gpus: plan.gpus.iter().map(|id| GpuRef::from(id.as_str())).collect(),
+            gpus: plan
+                .gpus
+                .iter()
+                .map(|id| GpuRef::from(id.as_str()))
+                .collect(),
         }
     }
 }
 
 /// Shows what would be started.
-pub(super) fn print(context: &Context, plan: &LaunchPlan, warnings: &[String]) -> Result<u8, CliError> {
+pub(super) fn print(
+    context: &Context,
+    plan: &LaunchPlan,
+    warnings: &[String],
+) -> Result<u8, CliError> {
     for warning in warnings {
         context.printer.warning(warning);
     }
@@ -66,7 +74,9 @@ pub(super) fn print(context: &Context, plan: &LaunchPlan, warnings: &[String]) -
         participants: plan.participants.iter().map(Participant::from).collect(),
         warnings,
     };
-    context.printer.result(&data, |data| data.participants.iter().map(text).collect())?;
+    context
+        .printer
+        .result(&data, |data| data.participants.iter().map(text).collect())?;
     Ok(0)
 }
 
@@ -78,22 +88,42 @@ pub(super) fn print_console(context: &Context, plan: &ParticipantPlan) -> Result
 
 /// A participant as lines that a shell understands.
 fn text(participant: &Participant<'_>) -> String {
-    let mut text = format!("{}\n", style::strong(format_args!("# {} ({})", participant.name, participant.role)));
+    let mut text = format!(
+        "{}\n",
+        style::strong(format_args!(
+            "# {} ({})",
+            participant.name, participant.role
+        ))
+    );
     // Writing to a String cannot fail.
     let _ = writeln!(text, "cd {}", quoted(participant.directory.as_str()));
     if !participant.unset.is_empty() {
         let _ = writeln!(text, "unset {}", participant.unset.join(" "));
     }
-    let variables = participant.environment.iter().map(|(name, value)| format!("{name}={}", quoted(value)));
+    let variables = participant
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={}", quoted(value)));
     let words = participant.argv.iter().map(|word| quoted(word));
-    let _ = writeln!(text, "{}\n", variables.chain(words).collect::<Vec<_>>().join(" "));
+    let _ = writeln!(
+        text,
+        "{}\n",
+        variables.chain(words).collect::<Vec<_>>().join(" ")
+    );
     text
 }
 
 /// The word as a POSIX shell takes it back.
 fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | '=' | ':' | ',' | '@' | '+' | '%');
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    let plain = |c: char| {
+        c.is_ascii_alphanumeric()
+            || matches!(c, '/' | '.' | '-' | '_' | '=' | ':' | ',' | '@' | '+' | '%')
+    };
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -103,9 +133,22 @@ mod tests {
 
     #[test]
     fn a_participant_can_be_pasted_into_a_shell() {
-        let argv = ["/opt/my venv/bin/python", "-u", "-m", "nvflare.x", "-m", "/tmp/poc/it's/site-1"].map(str::to_owned);
-        let environment = [("CUDA_VISIBLE_DEVICES", ""), ("PYTHONPATH", "/local/custom:")];
-        let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let argv = [
+            "/opt/my venv/bin/python",
+            "-u",
+            "-m",
+            "nvflare.x",
+            "-m",
+            "/tmp/poc/it's/site-1",
+        ]
+        .map(str::to_owned);
+        let environment = [
+            ("CUDA_VISIBLE_DEVICES", ""),
+            ("PYTHONPATH", "/local/custom:"),
+        ];
+        let environment = environment
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
         let participant = Participant {
             name: "site-1",
             role: "client".into(),
@@ -116,7 +159,12 @@ mod tests {
             log: "/tmp/poc/it's/site-1/poc_console.log".into(),
             gpus: vec![],
         };
-        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&participant)), @"");
+        insta::assert_snapshot!(anstream::adapter::strip_str(&text(&participant)), @r"
+        # site-1 (client)
+        cd '/tmp/poc/it'\''s/site-1'
+        unset NVFL_WORKSPACE
+        CUDA_VISIBLE_DEVICES='' PYTHONPATH=/local/custom: '/opt/my venv/bin/python' -u -m nvflare.x -m '/tmp/poc/it'\''s/site-1'
+        ");
     }
 
     proptest! {

@@ -26,7 +26,7 @@ pub(super) fn open(
     runtime: &Runtime,
     study: Option<&str>,
 ) -> Result<u8, CliError> {
-    let plan = plan::console(prepared, kit, runtime, study, context.debug);
+    let plan = plan::console(prepared, kit, runtime, study, context.debug, &context.env)?;
     context.printer.note(&format!(
         "Opening the FLARE console of {}: {} lists its commands, {} leaves it",
         style::strong(&kit.name),
@@ -34,7 +34,11 @@ pub(super) fn open(
         style::literal("`bye`")
     ));
     let status = command(&plan)?.status().map_err(|error| {
-        CliError::new(ErrorCode::StartFailed, format!("the FLARE console of {} cannot be started", kit.name)).because(error)
+        CliError::new(
+            ErrorCode::StartFailed,
+            format!("the FLARE console of {} cannot be started", kit.name),
+        )
+        .because(error)
     })?;
     Ok(exit_code(status))
 }
@@ -42,10 +46,16 @@ pub(super) fn open(
 /// The plan as a process that shares this terminal.
 fn command(plan: &ParticipantPlan) -> Result<Command, CliError> {
     let Some((program, arguments)) = plan.argv.split_first() else {
-        return Err(CliError::new(ErrorCode::Internal, "the plan of the FLARE console names no program"));
+        return Err(CliError::new(
+            ErrorCode::Internal,
+            "the plan of the FLARE console names no program",
+        ));
     };
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(&plan.directory).envs(&plan.environment);
+    command
+        .args(arguments)
+        .current_dir(&plan.directory)
+        .envs(&plan.environment);
     for name in &plan.unset {
         command.env_remove(name);
     }
@@ -54,7 +64,10 @@ fn command(plan: &ParticipantPlan) -> Result<Command, CliError> {
 
 /// Its exit code; for a signal, what a shell would say.
 fn exit_code(status: std::process::ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal))
+        .unwrap_or(1);
     u8::try_from(code).unwrap_or(1)
 }
 
