@@ -135,7 +135,7 @@ impl<'a> Stage<'a> {
         // From here on something may run, whatever comes of the call.
         self.started = true;
         let started = federation.start(plan, &options, &mut |event| {
-            show(self.context, &progress, &event)
+            show(self.context, &progress, &event);
         })?;
         if started.missing.is_empty() {
             return Ok(());
@@ -223,7 +223,7 @@ impl<'a> Stage<'a> {
                 cancel: &Cancel::new(),
             };
             let stopped = Federation::open(prepared).stop(&options, &mut |event| {
-                stop::show(self.context, &progress, &event)
+                stop::show(self.context, &progress, &event);
             })?;
             if !stopped.survivors.is_empty() {
                 let lines: Vec<String> = stopped
@@ -321,10 +321,10 @@ fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEvent) {
         LaunchEvent::Ready { name } => progress.step(format!("{name} is up")),
         LaunchEvent::Registered { name } => progress.step(format!("{name} has registered")),
         LaunchEvent::Waiting { names, .. } => {
-            progress.say(format!("waiting for {}", words::list(names)))
+            progress.say(format!("waiting for {}", words::list(names)));
         }
         LaunchEvent::Exited { name, status, .. } => {
-            progress.note(&format!("{name} ended: {status}"))
+            progress.note(&format!("{name} ended: {status}"));
         }
         other => stop::show(context, progress, other),
     }
