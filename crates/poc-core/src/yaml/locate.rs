@@ -49,15 +49,8 @@ impl fmt::Display for Place {
     }
 }
 
-/// A position in a text, both numbers from 1, the column in characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-/// Where the value of a place begins.
-pub(super) fn value_at(text: &str, place: &Place) -> Option<Position> {
+/// The byte at which the value of a place begins.
+pub(super) fn value_at(text: &str, place: &Place) -> Option<usize> {
     find(
         text,
         Seek {
@@ -67,9 +60,9 @@ pub(super) fn value_at(text: &str, place: &Place) -> Option<Position> {
     )
 }
 
-/// Where a place begins: its key where it is the value of one. Of a place that is not there (it came
+/// The byte at which a place begins: its key where it is the value of one. Of a place that is not there (it came
 /// through a merge, say) the nearest thing around it that is.
-pub(super) fn place_at(text: &str, place: &Place) -> Option<Position> {
+pub(super) fn place_at(text: &str, place: &Place) -> Option<usize> {
     (0..=place.0.len()).rev().find_map(|length| {
         find(
             text,
@@ -81,15 +74,22 @@ pub(super) fn place_at(text: &str, place: &Place) -> Option<Position> {
     })
 }
 
-fn find(text: &str, seek: Seek<'_>) -> Option<Position> {
+fn find(text: &str, seek: Seek<'_>) -> Option<usize> {
     let error = seek
         .deserialize(serde_yaml::Deserializer::from_str(text))
         .err()?;
-    let location = error.location()?;
-    Some(Position {
-        line: location.line(),
-        column: location.column(),
-    })
+    byte_at(text, error.location()?.index())
+}
+
+/// The byte of a position that `serde_yaml` gives. (Its lines are none to count by: it ends them at
+/// U+2028 as well.)
+pub(super) fn byte_at(text: &str, index: usize) -> Option<usize> {
+    text.is_char_boundary(index).then_some(index)
+}
+
+/// The line of a byte, from 1.
+pub(super) fn line_at(text: &str, offset: usize) -> usize {
+    1 + text[..offset].matches('\n').count()
 }
 
 /// Fails at the place that it seeks.
@@ -234,8 +234,9 @@ mod tests {
     const TEXT: &str = "# é\nname: x\nparticipants:\n  - name: \"é\"\n    port: 1\n\n  - {name: b, port: 2}\nempty:\n";
 
     fn at(place: &Place) -> (usize, usize) {
-        let position = place_at(TEXT, place).unwrap();
-        (position.line, position.column)
+        let offset = place_at(TEXT, place).unwrap();
+        let line_start = TEXT[..offset].rfind('\n').map_or(0, |newline| newline + 1);
+        (line_at(TEXT, offset), offset - line_start + 1)
     }
 
     #[test]
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(at(&participants.index(1)), (7, 5));
         assert_eq!(at(&participants.index(1).key("port")), (7, 15));
         let value = value_at(TEXT, &participants.index(0).key("name")).unwrap();
-        assert_eq!((value.line, value.column), (4, 11));
+        assert!(TEXT[value..].starts_with("\"é\""));
     }
 
     #[test]
@@ -259,6 +260,21 @@ mod tests {
         assert_eq!(at(&participants.index(7)), (3, 1));
         assert_eq!(at(&Place::default().key("empty").key("x")), (8, 1));
         assert_eq!(value_at(TEXT, &participants.index(7)), None);
+    }
+
+    #[test]
+    fn letters_of_all_kinds_do_not_shift_places() {
+        for before in [
+            "\u{feff}",
+            "# é日\n",
+            "x: \"\u{2028}\"\n",
+            "x: \"\u{85}\"\r\n",
+            "x: 'é\n\n  y'\n",
+        ] {
+            let text = format!("{before}a: {{b: c}}\n");
+            let value = value_at(&text, &Place::default().key("a").key("b")).unwrap();
+            assert_eq!(&text[value..], "c}\n", "{before:?}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, EnumAccess, MapAccess, SeqAccess, Visitor};
 
-use super::locate::{Position, place_at, value_at};
+use super::locate::{byte_at, line_at, place_at, value_at};
 use super::resolve::{is_ambiguous, resolve};
 use super::{Place, Value};
 
@@ -31,14 +31,21 @@ impl<'t> Document<'t> {
     pub(crate) fn parse(text: &'t str) -> Result<Self, YamlError> {
         let node =
             Node::deserialize(serde_yaml::Deserializer::from_str(text)).map_err(|error| {
-                let line = error.location().map(|location| location.line());
-                let reason = error.to_string();
-                // The position is said by whoever shows the line.
-                let reason = reason
-                    .split(" at line ")
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned();
+                let offset = error
+                    .location()
+                    .and_then(|location| byte_at(text, location.index()));
+                let line = offset.map(|offset| line_at(text, offset));
+                let reason = match error.to_string() {
+                    many if many.contains("more than one document") => {
+                        "there is more than one document".to_owned()
+                    }
+                    // The position is said by whoever shows the line.
+                    reason => reason
+                        .split(" at line ")
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                };
                 YamlError { line, reason }
             })?;
         let mut reader = Reader {
@@ -55,7 +62,7 @@ impl<'t> Document<'t> {
 
     /// The line of a place, from 1.
     pub(crate) fn line_of(&self, place: &Place) -> Option<usize> {
-        place_at(self.text, place).map(|position| position.line)
+        place_at(self.text, place).map(|offset| line_at(self.text, offset))
     }
 }
 
@@ -174,29 +181,20 @@ impl Reader<'_> {
     /// The letters of a plain scalar.
     fn plain_letters(&self, place: &Place) -> Option<String> {
         let rest = self.at(value_at(self.text, place))?;
-        let line = rest.lines().next()?;
-        let ends = [" #", ": ", ", ", "]", "}"]
-            .iter()
-            .filter_map(|end| line.find(end));
-        let raw = line[..ends.min().unwrap_or(line.len())]
-            .trim_end()
-            .trim_end_matches([',', ':']);
-        Some(raw.to_owned())
+        let letter =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '+' | '-');
+        let end = rest.find(|c| !letter(c)).unwrap_or(rest.len());
+        Some(rest[..end].trim_end_matches(':').to_owned())
     }
 
-    /// The text from a value on, behind its anchor and tag; of an alias, from the anchor's value on.
-    fn at(&self, position: Option<Position>) -> Option<&str> {
-        let position = position?;
-        let line = self.text.lines().nth(position.line - 1)?;
-        let column = line
-            .char_indices()
-            .nth(position.column - 1)
-            .map_or(line.len(), |(offset, _)| offset);
-        let mut rest = &line[column..];
-        while rest.starts_with(['&', '!']) {
-            rest = rest.split_once(' ')?.1.trim_start();
+    /// The text from a value on, behind its anchor; of an alias, from the anchor's value on.
+    fn at(&self, offset: Option<usize>) -> Option<&str> {
+        let mut rest = &self.text[offset?..];
+        if rest.starts_with('&') {
+            rest = rest.split_once(char::is_whitespace)?.1.trim_start();
         }
-        Some(rest)
+        // With a tag, its type is said, and not ours to judge.
+        (!rest.starts_with('!')).then_some(rest)
     }
 }
 
@@ -328,6 +326,8 @@ mod tests {
             ("a: 1e3 # note", Value::from("1e3")),
             ("a: |\n  yes\n", Value::from("yes\n")),
             ("a: \"\\x79es\"", Value::from("yes")),
+            ("a: !!int '3'", Value::Int(3)),
+            ("a: &x !!str yes", Value::from("yes")),
             ("a: yes\n  sir", Value::from("yes sir")),
             ("a:", Value::Null),
             ("a: 8002", Value::Int(8002)),
@@ -392,10 +392,10 @@ mod tests {
             .map(|text| format!("{text:?}: {:?}", error(text)))
             .collect();
         insta::assert_snapshot!(shown.join("\n"), @r#"
-        "a: 1\nb: [": YamlError { line: Some(3), reason: "did not find expected node content" }
+        "a: 1\nb: [": YamlError { line: Some(2), reason: "did not find expected node content" }
         "a: 1\n\tb: 2": YamlError { line: Some(2), reason: "found a tab character that violates indentation" }
         "a: *nope": YamlError { line: Some(1), reason: "unknown anchor" }
-        "---\na: 1\n---\nb: 2\n": YamlError { line: None, reason: "deserializing from YAML containing more than one document is not supported" }
+        "---\na: 1\n---\nb: 2\n": YamlError { line: None, reason: "there is more than one document" }
         "a: \"x": YamlError { line: Some(1), reason: "found unexpected end of stream" }
         "#);
     }
