@@ -8,11 +8,11 @@ use poc_launch::runtime::{self, Runtime, managed};
 
 use crate::commands::runtime::install;
 use crate::context::Context;
-use crate::demo::outcome::Outcome;
+use crate::demo::outcome::{Outcome, Training};
+use crate::demo::poc::{LINE, Poc};
 use crate::demo::show::comparison;
 use crate::demo::split::MAX_SITES;
-use crate::demo::stage::{LINE, Stage};
-use crate::demo::{Script, play};
+use crate::demo::{Size, train};
 use crate::error::{CliError, ErrorCode};
 use crate::output::{style, words};
 
@@ -38,22 +38,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let began = Instant::now();
     let settings = context.settings()?;
     let runtime = find_runtime(context, &settings)?;
-    let mut stage = Stage::set_up(context, &settings, &runtime)?;
-    let played = play(
-        context,
-        &mut stage,
-        &Script {
-            sites: args.sites,
-            rounds: args.rounds,
-        },
-    );
+    let mut poc = Poc::create(context, &settings, &runtime)?;
+    let size = Size {
+        sites: args.sites,
+        rounds: args.rounds,
+    };
+    let trained = train(context, &mut poc, &size);
 
-    let workspace = stage.root().to_owned();
-    // Whoever wants to look at what runs wants it all the more when the job failed.
-    let kept = args.keep && stage.is_up() && !context.cancel.is_cancelled();
-    let struck = if kept { Ok(()) } else { stage.strike() };
-    let played = match (played, struck) {
-        (Ok(played), Ok(())) => played,
+    let workspace = poc.root().to_owned();
+    let kept = args.keep && is_worth_a_look(&trained);
+    let torn_down = if kept { Ok(()) } else { poc.tear_down() };
+    let training = match (trained, torn_down) {
+        (Ok(training), Ok(())) => training,
         (Ok(_), Err(left)) => return Err(left),
         (Err(error), Ok(())) => return Err(advised(error, kept, &workspace)),
         (Err(error), Err(left)) => {
@@ -63,7 +59,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     };
 
     let outcome = Outcome {
-        played,
+        training,
         workspace,
         kept,
         flare_version: runtime.flare_version.to_string(),
@@ -71,9 +67,18 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     };
     let bars = context.printer.width().is_some();
     context.printer.result(&outcome, |outcome| {
-        comparison(&outcome.played, bars) + &closing(outcome, &|path| context.short(path))
+        comparison(&outcome.training, bars) + &closing(outcome, &|path| context.short(path))
     })?;
     Ok(0)
+}
+
+/// Whether `--keep` means this one as well: there is a job, good or bad. What could not be started, or
+/// was interrupted, goes.
+fn is_worth_a_look(trained: &Result<Training, CliError>) -> bool {
+    trained
+        .as_ref()
+        .err()
+        .is_none_or(|error| error.code() == ErrorCode::JobFailed)
 }
 
 /// A Python with the NVFlare that the job is written for, installed where there is none.
@@ -104,7 +109,7 @@ fn find_runtime(context: &Context, settings: &Settings) -> Result<Runtime, CliEr
 
 /// What is left of the demo, and what is not.
 fn closing(outcome: &Outcome, short: &dyn Fn(&Utf8Path) -> String) -> String {
-    let job = &outcome.played.job;
+    let job = &outcome.training.job;
     let mut text = format!(
         "\n{} NVFlare {} says {} of job {}; all of it took {}\n",
         style::good("✓"),
@@ -113,7 +118,7 @@ fn closing(outcome: &Outcome, short: &dyn Fn(&Utf8Path) -> String) -> String {
         job.id,
         words::seconds(outcome.duration_s)
     );
-    let files = &outcome.played.result;
+    let files = &outcome.training.result;
     for (what, file) in [
         ("global model", &files.model),
         ("held-out records", &files.held_out),
@@ -180,7 +185,7 @@ mod tests {
 
     fn closed(kept: bool) -> String {
         let outcome = Outcome {
-            played: sample(0.976, &[0.947, 0.935]),
+            training: sample(0.976, &[0.947, 0.935]),
             workspace: "/tmp/a place/poc-demo-x".into(),
             kept,
             flare_version: "2.9.0".to_owned(),

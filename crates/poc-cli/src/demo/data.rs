@@ -1,4 +1,5 @@
-//! The bundled records: the Wisconsin diagnostic breast-cancer data, and how they are laid out for a federation.
+//! The bundled records: the Wisconsin diagnostic breast-cancer data, and how they are laid out for
+//! a federation.
 //!
 //! Source, creators and licence (CC BY 4.0) are in `data/README.md`, beside the CSV file.
 
@@ -41,7 +42,8 @@ impl DataSet<'static> {
 }
 
 impl<'a> DataSet<'a> {
-    /// Reads CSV text: a header line, then numbers, the last of them 1 for malignant and 0 for benign.
+    /// Reads CSV text: a header line, then numbers, the last of them 1 for malignant and 0 for
+    /// benign.
     fn parse(text: &'a str) -> Result<Self, BadRecord> {
         let mut lines = text.lines();
         let header = lines.next().unwrap_or_default();
@@ -72,8 +74,8 @@ impl<'a> DataSet<'a> {
         part.iter().map(|&index| &self.records[index])
     }
 
-    /// Gives every site its own records in its own place, `<data_dir>/<site>/train.csv`, and everybody the
-    /// held-out ones, `<data_dir>/held-out.csv`. Nothing of it travels with a job.
+    /// Gives every site its own records in its own place, `<data_dir>/<site>/train.csv`, and
+    /// everybody the held-out ones, `<data_dir>/held-out.csv`. Nothing of it travels with a job.
     pub(crate) fn lay_out(
         &self,
         split: &Split,

@@ -26,11 +26,11 @@ struct Data {
     job: Job,
 }
 
-/// The error for a job that did not end well, with what its processes logged. `result` is the downloaded result:
-/// the server's log is there, NVFlare removes it from the kit.
+/// The error for a job that did not end well, with what its processes logged. `result` is the
+/// downloaded result: the server's log is there, NVFlare removes it from the kit.
 ///
-/// When one site fails, NVFlare aborts the others and the server, and all of them log errors. So the process
-/// that logged one first is heard.
+/// When one site fails, NVFlare aborts the others and the server, and all of them log errors. So
+/// the process that logged one first is heard.
 pub(crate) fn job_failed(job: &admin::Job, sites: &[Kit], result: Option<&Utf8Path>) -> CliError {
     let at_sites = sites
         .iter()

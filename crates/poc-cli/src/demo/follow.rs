@@ -29,8 +29,8 @@ pub(crate) enum News<'a> {
 ///
 /// # Errors
 ///
-/// When nothing at all is heard of it for as long as `patience`; when the server does not answer; whatever
-/// `tell` returns; and when `cancel` is set.
+/// When nothing at all is heard of it for as long as `patience`; when the server does not answer;
+/// whatever `tell` returns; and when `cancel` is set.
 pub(crate) fn follow(
     admin: &mut impl AdminOps,
     job: &str,
@@ -93,7 +93,8 @@ mod tests {
     use super::*;
     use crate::demo::progress;
 
-    /// A server whose job is in these states, one after the other, and that ends a round with each answer.
+    /// A server whose job is in these states, one after the other, and that ends a round with each
+    /// answer.
     struct Server {
         states: Vec<&'static str>,
         progress: Utf8PathBuf,

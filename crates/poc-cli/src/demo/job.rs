@@ -16,14 +16,16 @@ pub(crate) const MODEL_FILE: &str = "global-model.json";
 
 const CLIENT_CONFIG: &str = include_str!("job/config_fed_client.json");
 
-/// The application's Python files. The server's and the sites' are in one application, as NVFlare deploys it to all.
+/// The application's Python files. The server's and the sites' are in one application, as NVFlare
+/// deploys it to all.
 const SCRIPTS: [(&str, &str); 3] = [
     ("logistic.py", include_str!("job/logistic.py")),
     ("hospital_client.py", include_str!("job/hospital_client.py")),
     ("hospital_server.py", include_str!("job/hospital_server.py")),
 ];
 
-/// Writes the job folder, `dir`, for so many sites and rounds, over the records in `data_dir` (absolute).
+/// Writes the job folder, `dir`, for so many sites and rounds, over the records in `data_dir`
+/// (absolute).
 pub(crate) fn write(
     dir: &Utf8Path,
     sites: usize,
@@ -45,7 +47,8 @@ pub(crate) fn write(
         CLIENT_CONFIG.as_bytes(),
         0o600,
     )?;
-    // A file and not an argument of the script: NVFlare splits those at every blank, and a path may hold some.
+    // A file and not an argument of the script: NVFlare splits those at every blank, and a path may
+    // hold some.
     write_json(
         &custom.join("settings.json"),
         &json!({ "data_dir": data_dir }),
@@ -69,7 +72,8 @@ fn meta(sites: usize) -> Value {
 fn server_config(sites: usize, rounds: u32) -> Value {
     json!({
         "format_version": 2,
-        // Seconds between a site's questions for work. A round takes milliseconds, NVFlare's default two seconds.
+        // Seconds between a site's questions for work. A round takes milliseconds, NVFlare's
+        // default two seconds.
         "server": { "task_request_interval": 0.1 },
         "workflows": [{
             "id": "fedavg",

@@ -2,11 +2,14 @@
 //!
 //! - [`data`] holds the bundled records, [`split`] deals them to the sites, a pure function.
 //! - [`job`] writes the job folder; what the job does is Python, in `job/`.
-//! - [`stage`] is a POC of the demo's own, from its workspace to the proof that nothing of it is left.
-//! - [`follow`] waits for the job's end and passes on its [`progress`]; [`failure`] finds out why it failed.
-//! - [`model`] measures the global model anew; [`outcome`] is what came of it all, [`show`] how it looks.
+//! - [`poc`] is a POC of the demo's own, from its workspace to the proof that nothing is left of it.
+//! - [`follow`] waits for the job's end and passes on its [`progress`]; [`failure`] finds out why it
+//!   failed.
+//! - [`model`] measures the global model anew; [`outcome`] is what came of it all, [`show`] how it
+//!   looks.
 //!
-//! [`play`] strings them together for `commands/demo.rs`. Data, split and job are explained in `docs/design/demo.md`.
+//! [`train`] strings them together for `commands/demo.rs`. `docs/design/demo.md` explains the data,
+//! the split and the job.
 
 mod data;
 mod failure;
@@ -14,10 +17,10 @@ mod follow;
 mod job;
 mod model;
 pub(crate) mod outcome;
-mod play;
+pub(crate) mod poc;
 mod progress;
 pub(crate) mod show;
 pub(crate) mod split;
-pub(crate) mod stage;
+mod training;
 
-pub(crate) use play::{Script, play};
+pub(crate) use training::{Size, train};

@@ -15,7 +15,7 @@ use crate::error::{CliError, ErrorCode};
 #[derive(Debug, Serialize)]
 pub(crate) struct Outcome {
     #[serde(flatten)]
-    pub(crate) played: Played,
+    pub(crate) training: Training,
     pub(crate) workspace: Utf8PathBuf,
     /// Whether the workspace is still there, with the POC running in it.
     pub(crate) kept: bool,
@@ -23,9 +23,10 @@ pub(crate) struct Outcome {
     pub(crate) duration_s: f64,
 }
 
-/// A job that was completed, and what its model is worth. Accuracies are shares of the held-out records, 0 to 1.
+/// A job that was completed, and what its model is worth. Accuracies are shares of the held-out
+/// records, 0 to 1.
 #[derive(Debug, Serialize)]
-pub(crate) struct Played {
+pub(crate) struct Training {
     pub(crate) job: Job,
     pub(crate) rounds: Vec<RoundOutcome>,
     /// Of the downloaded global model, computed by `poc` itself.
@@ -110,7 +111,7 @@ impl From<Round> for RoundOutcome {
     }
 }
 
-impl Played {
+impl Training {
     /// How well the sites do by themselves, from the worst to the best.
     pub(crate) fn alone_ascending(&self) -> Vec<f64> {
         let mut alone: Vec<f64> = self.sites.iter().map(|site| site.alone).collect();
@@ -119,7 +120,8 @@ impl Played {
     }
 }
 
-/// Puts together what is known: the job and its rounds, and how many held-out records its model has right.
+/// Puts together what is known: the job and its rounds, and how many held-out records its model has
+/// right.
 ///
 /// # Errors
 ///
@@ -132,7 +134,7 @@ pub(crate) fn gather(
     sites: &[String],
     right: usize,
     result: ResultFiles,
-) -> Result<Played, CliError> {
+) -> Result<Training, CliError> {
     let alone = rounds
         .last()
         .map(|round| round.alone.clone())
@@ -157,7 +159,7 @@ pub(crate) fn gather(
     let held_out = Records::of(data, &split.held_out);
     #[expect(clippy::cast_precision_loss, reason = "hundreds of records")]
     let accuracy = right as f64 / held_out.records as f64;
-    Ok(Played {
+    Ok(Training {
         job: job.into(),
         rounds: rounds.into_iter().map(RoundOutcome::from).collect(),
         accuracy,
@@ -169,7 +171,7 @@ pub(crate) fn gather(
 
 /// A result for tests of texts: sites named site-1, site-2, … that reach so much alone.
 #[cfg(test)]
-pub(crate) fn sample(accuracy: f64, alone: &[f64]) -> Played {
+pub(crate) fn sample(accuracy: f64, alone: &[f64]) -> Training {
     let names = || (1..).map(|number| format!("site-{number}"));
     let by_site: BTreeMap<String, f64> = names().zip(alone.iter().copied()).collect();
     let round = Round {
@@ -179,7 +181,7 @@ pub(crate) fn sample(accuracy: f64, alone: &[f64]) -> Played {
         sites: by_site.clone(),
         alone: by_site,
     };
-    Played {
+    Training {
         job: Job {
             id: "ccfe3c1d".into(),
             name: "poc-demo".into(),

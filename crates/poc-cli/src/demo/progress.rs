@@ -9,7 +9,8 @@ use serde::Deserialize;
 /// The file's name in the run directory of the job's server process.
 pub(crate) const FILE: &str = "progress.jsonl";
 
-/// One round of federated averaging, told as it ends. Accuracies are shares of the held-out records, 0 to 1.
+/// One round of federated averaging, told as it ends. Accuracies are shares of the held-out
+/// records, 0 to 1.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Round {
     /// Counted from 1.
@@ -28,8 +29,8 @@ pub(crate) struct Round {
 
 /// Reads rounds from a file that may not be there yet and that grows.
 ///
-/// NVFlare archives and removes the run directory as the job ends; a file that was opened before can be read to its
-/// end all the same.
+/// NVFlare archives and removes the run directory as the job ends; a file that was opened before
+/// can be read to its end all the same.
 #[derive(Debug)]
 pub(crate) struct Tail {
     path: Utf8PathBuf,

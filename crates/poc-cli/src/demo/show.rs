@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::outcome::Played;
+use super::outcome::Training;
 use super::progress::Round;
 use super::split::Split;
 use crate::output::{style, words};
@@ -148,9 +148,9 @@ pub(crate) fn introduction(split: &Split) -> String {
 }
 
 /// The end of the story: the federated model beside what each site reaches by itself.
-pub(crate) fn comparison(played: &Played, bars: bool) -> String {
-    let right = |accuracy: f64| right_of(accuracy, played.held_out.records);
-    let name_width = played
+pub(crate) fn comparison(training: &Training, bars: bool) -> String {
+    let right = |accuracy: f64| right_of(accuracy, training.held_out.records);
+    let name_width = training
         .sites
         .iter()
         .map(|site| site.name.chars().count())
@@ -172,11 +172,11 @@ pub(crate) fn comparison(played: &Played, bars: bool) -> String {
 
     let mut text = format!(
         "\nOn {} that nobody trained on, after {}:\n\n",
-        words::count(played.held_out.records, "record"),
-        words::count(played.rounds.len(), "round")
+        words::count(training.held_out.records, "record"),
+        words::count(training.rounds.len(), "round")
     );
-    text += &line("federated", played.accuracy, style::good, "");
-    for site in &played.sites {
+    text += &line("federated", training.accuracy, style::good, "");
+    for site in &training.sites {
         let remark = format!(
             "  alone: {}, {} malignant",
             words::count(site.own.records, "record"),
@@ -184,16 +184,16 @@ pub(crate) fn comparison(played: &Played, bars: bool) -> String {
         );
         text += &line(&site.name, site.alone, style::dim, &remark);
     }
-    text + &lesson(played).map_or_else(String::new, |lesson| format!("\n{lesson}\n"))
+    text + &lesson(training).map_or_else(String::new, |lesson| format!("\n{lesson}\n"))
 }
 
 /// What one sees in the comparison, in a sentence.
-fn lesson(played: &Played) -> Option<String> {
-    let total = played.held_out.records;
-    let together = right_of(played.accuracy, total);
-    let alone = played.alone_ascending();
+fn lesson(training: &Training) -> Option<String> {
+    let total = training.held_out.records;
+    let together = right_of(training.accuracy, total);
+    let alone = training.alone_ascending();
     let best = right_of(*alone.last()?, total);
-    let comparison = match played.sites.len() {
+    let comparison = match training.sites.len() {
         1 => format!("the one site alone on {best}: with a single site there is nothing to gain"),
         2 => format!("the better of the two sites alone on {best}"),
         sites => format!(

@@ -1,17 +1,20 @@
 //! Who holds which records: a pure function of the labels and the number of sites.
 //!
-//! Three records in ten of each class are held out, the same ones whatever the number of sites. The rest goes to
-//! hospitals that differ as hospitals do: a referral centre that sees most of the malignant cases, a general
-//! hospital with everybody's mix, a screening unit whose findings are nearly all benign. A fourth site is a second,
-//! smaller referral centre, and so on. No record is in two places.
+//! Three records in ten of each class are held out, the same ones whatever the number of sites. The
+//! rest goes to hospitals that differ as hospitals do: a referral centre that sees most of the
+//! malignant cases, a general hospital with everybody's mix, a screening unit whose findings are
+//! nearly all benign. A fourth site is a second, smaller referral centre, and so on. No record is
+//! in two places.
 
 /// Seeds the one shuffle there is: the year in which the data were given to the UCI repository.
 const SEED: u64 = 1995;
 
-/// More sites than these would get too few records to be hospitals, and the host too many processes.
+/// More sites than these would get too few records to be hospitals, and the host too many
+/// processes.
 pub(crate) const MAX_SITES: u32 = 32;
 
-/// Of each class, every site has at least so many: a site that never saw a class cannot train at all.
+/// Of each class, every site has at least so many: a site that never saw a class cannot train at
+/// all.
 const LEAST_OF_EACH_CLASS: usize = 2;
 
 /// Held out of each class, in tenths.
@@ -75,9 +78,11 @@ impl Split {
     }
 }
 
-/// How strongly a site draws a class: by its kind, and the less the more hospitals of that kind come before it.
+/// How strongly a site draws a class: by its kind, and the less the more hospitals of that kind
+/// come before it.
 fn weight(site: usize, malignant: bool) -> usize {
-    // Divisible by every number of hospitals of one kind that there can be, so that the weights are exact.
+    // Divisible by every number of hospitals of one kind that there can be, so that the weights are
+    // exact.
     const WHOLE: usize = 27_720;
 
     let kind = &KINDS[site % KINDS.len()];
@@ -90,7 +95,8 @@ fn weight(site: usize, malignant: bool) -> usize {
         }
 }
 
-/// Deals `total` records by weight: to everybody the least that a site needs, the rest by largest remainder.
+/// Deals `total` records by weight: to everybody the least that a site needs, the rest by largest
+/// remainder.
 fn apportion(total: usize, weights: &[usize]) -> Vec<usize> {
     let least = LEAST_OF_EACH_CLASS.min(total / weights.len());
     let rest = total - least * weights.len();
@@ -109,7 +115,8 @@ fn apportion(total: usize, weights: &[usize]) -> Vec<usize> {
     counts
 }
 
-/// Steele, Lea and Flood's generator: a few lines that give the same numbers in every language and for ever.
+/// Steele, Lea and Flood's generator: a few lines that give the same numbers in every language and
+/// for ever.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
@@ -121,7 +128,8 @@ impl SplitMix64 {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `choices`: the high half of a product, where a remainder would favour the low ones.
+    /// A number below `choices`: the high half of a product, where a remainder would favour the low
+    /// ones.
     #[expect(clippy::cast_possible_truncation, reason = "it is below a usize")]
     fn below(&mut self, choices: usize) -> usize {
         ((u128::from(self.next()) * choices as u128) >> 64) as usize

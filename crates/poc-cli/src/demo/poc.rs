@@ -1,4 +1,5 @@
-//! A POC of the demo's own: its workspace, its processes, and the proof that nothing of them is left.
+//! A POC of the demo's own: its workspace, its processes, and the proof that nothing of them is
+//! left.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -27,7 +28,7 @@ pub(crate) const LINE: Line = Line::V2_9;
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A workspace that nobody had before, and what runs in it.
-pub(crate) struct Stage<'a> {
+pub(crate) struct Poc<'a> {
     context: &'a Context,
     runtime: &'a Runtime,
     workspace: Workspace,
@@ -36,14 +37,14 @@ pub(crate) struct Stage<'a> {
     started: bool,
 }
 
-impl<'a> Stage<'a> {
-    /// Makes the workspace: in the directory for temporary files, or where `--workspace` says. config.conf and
-    /// `NVFLARE_POC_WORKSPACE` name the user's own, which the demo leaves alone.
+impl<'a> Poc<'a> {
+    /// Makes the workspace: in the directory for temporary files, or where `--workspace` says.
+    /// config.conf and `NVFLARE_POC_WORKSPACE` name the user's own, which the demo leaves alone.
     ///
     /// # Errors
     ///
     /// When the directory cannot be made, or when one that was asked for has something in it.
-    pub(crate) fn set_up(
+    pub(crate) fn create(
         context: &'a Context,
         settings: &Settings,
         runtime: &'a Runtime,
@@ -148,7 +149,8 @@ impl<'a> Stage<'a> {
         .hint("this machine may be busy: try fewer sites with `--sites N`, or try again later"))
     }
 
-    /// NVFlare leaves a directory a job among the temporary files: they shall go with the workspace.
+    /// NVFlare leaves a directory a job among the temporary files: they shall go with the
+    /// workspace.
     fn keep_temporary_files(&self, plan: &mut LaunchPlan) -> Result<(), CliError> {
         let directory = self.root().join("tmp");
         fsio::create_dir_private(&directory).map_err(poc_core::Error::from)?;
@@ -173,7 +175,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     ///
-    /// Before [`Stage::prepare`].
+    /// Before [`Poc::prepare`].
     pub(crate) fn sites(&self) -> Result<Vec<Kit>, CliError> {
         self.kits(|role| role == Role::Client)
     }
@@ -182,7 +184,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     ///
-    /// Before [`Stage::prepare`].
+    /// Before [`Poc::prepare`].
     pub(crate) fn transfer_dir(&self) -> Result<Utf8PathBuf, CliError> {
         Ok(self
             .kit(&self.prepared()?.project.project_admin().name)?
@@ -193,7 +195,7 @@ impl<'a> Stage<'a> {
     ///
     /// # Errors
     ///
-    /// Before [`Stage::prepare`].
+    /// Before [`Poc::prepare`].
     pub(crate) fn run_dir(&self, job: &str) -> Result<Utf8PathBuf, CliError> {
         Ok(self
             .kit(&self.prepared()?.project.server().name)?
@@ -201,18 +203,13 @@ impl<'a> Stage<'a> {
             .join(job))
     }
 
-    /// Whether the POC is there to be left running.
-    pub(crate) const fn is_up(&self) -> bool {
-        self.started
-    }
-
-    /// Stops all that was started, makes sure that nothing is left, and removes the workspace. Not to be
-    /// interrupted: it is what an interruption asks for.
+    /// Stops all that was started, makes sure that nothing is left, and removes the workspace. Not
+    /// to be interrupted: it is what an interruption asks for.
     ///
     /// # Errors
     ///
     /// When a process survives; the workspace is then left, since it shows what the process is.
-    pub(crate) fn strike(self) -> Result<(), CliError> {
+    pub(crate) fn tear_down(self) -> Result<(), CliError> {
         let progress = Progress::spinner(&self.context.printer, "stopping and cleaning up");
         if let (true, Some(prepared)) = (self.started, &self.prepared) {
             let options = StopOptions {
@@ -294,6 +291,7 @@ fn temporary(context: &Context) -> Result<Utf8PathBuf, CliError> {
         .env
         .path(env::TMPDIR.name)
         .unwrap_or_else(|| "/tmp".into());
+    let parent = context.absolute(&parent)?;
     let directory = tempfile::Builder::new()
         .prefix("poc-demo-")
         .tempdir_in(&parent)

@@ -1,4 +1,4 @@
-//! The demo between an empty workspace and a result.
+//! The way from an empty workspace to a result.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::failure::job_failed;
 use super::follow::{News, follow};
 use super::job;
 use super::model::GlobalModel;
-use super::outcome::{self, Played};
+use super::outcome::{self, Training};
+use super::poc::Poc;
 use super::progress::{self, Round, Tail};
 use super::show::{self, RoundTable};
 use super::split::Split;
-use super::stage::Stage;
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
 use crate::output::Progress;
@@ -33,40 +33,40 @@ const PATIENCE_PER_SITE: Duration = Duration::from_secs(5);
 /// The folder in the user's data directory where results stay.
 const RESULTS_DIR: &str = "demo";
 
-/// What is to be played.
-pub(crate) struct Script {
+/// How much is to be trained.
+pub(crate) struct Size {
     pub(crate) sites: u32,
     pub(crate) rounds: u32,
 }
 
-/// Prepares, starts, runs the job and measures what it made. What was started is the stage's to stop, whatever
-/// comes of this.
+/// Prepares and starts the POC, runs the job and measures what it made. Whatever comes of it,
+/// tearing the POC down is the caller's.
 ///
 /// # Errors
 ///
 /// Whatever kept the job from being completed, and when its result is not what it should be.
-pub(crate) fn play(
+pub(crate) fn train(
     context: &Context,
-    stage: &mut Stage<'_>,
-    script: &Script,
-) -> Result<Played, CliError> {
+    poc: &mut Poc<'_>,
+    size: &Size,
+) -> Result<Training, CliError> {
     let data = DataSet::bundled().map_err(|error| {
         CliError::new(ErrorCode::Internal, "the bundled data cannot be read").because(error)
     })?;
-    let sites = Project::default_client_names(script.sites);
+    let sites = Project::default_client_names(size.sites);
     let split = Split::new(&data.labels(), sites.len());
     if context.printer.is_for_people() {
         context.printer.note(&show::introduction(&split));
     }
 
-    stage.prepare(&sites)?;
-    let folder = stage.transfer_dir()?.join(job::NAME);
-    data.lay_out(&split, &sites, &stage.data_dir())
-        .and_then(|()| job::write(&folder, sites.len(), script.rounds, &stage.data_dir()))
+    poc.prepare(&sites)?;
+    let folder = poc.transfer_dir()?.join(job::NAME);
+    data.lay_out(&split, &sites, &poc.data_dir())
+        .and_then(|()| job::write(&folder, sites.len(), size.rounds, &poc.data_dir()))
         .map_err(poc_core::Error::from)?;
-    stage.start()?;
+    poc.start()?;
 
-    let ran = run_job(context, stage, &folder, &sites)?;
+    let ran = run_job(context, poc, &folder, &sites)?;
     let right = count_right(&data, &split, &ran.files.join(job::MODEL_FILE))?;
     let kept = keep(context, &ran.files, &data.to_csv(&split.held_out))?;
     outcome::gather(&ran.job, ran.rounds, &data, &split, &sites, right, kept)
@@ -82,17 +82,17 @@ struct Ran {
 
 fn run_job(
     context: &Context,
-    stage: &Stage<'_>,
+    poc: &Poc<'_>,
     folder: &Utf8Path,
     sites: &[String],
 ) -> Result<Ran, CliError> {
     let mut display = Display::new(context, sites);
-    let mut admin = stage.admin()?;
+    let mut admin = poc.admin()?;
     context.cancel.check()?;
     let id = admin.submit(folder, TRANSFER)?;
     context.printer.debug(&format!("submitted job {id}"));
 
-    let mut tail = Tail::new(stage.run_dir(&id)?.join(progress::FILE));
+    let mut tail = Tail::new(poc.run_dir(&id)?.join(progress::FILE));
     let patience = PATIENCE + PATIENCE_PER_SITE * u32::try_from(sites.len()).unwrap_or(u32::MAX);
     let job = follow(
         &mut admin,
@@ -106,7 +106,7 @@ fn run_job(
     let result = admin.download(&id, None, TRANSFER);
     if !job.status.is_completed() {
         let result = result.ok();
-        return Err(job_failed(&job, &stage.sites()?, result.as_deref()));
+        return Err(job_failed(&job, &poc.sites()?, result.as_deref()));
     }
     let files = result?.join("workspace");
     // What was read while the job ran is for the eye. The whole story is in its result.
