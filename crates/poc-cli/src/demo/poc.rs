@@ -16,7 +16,7 @@ use poc_launch::{Federation, LaunchEvent, StartOptions, StopOptions};
 use poc_provision::Request;
 
 use crate::commands::{LOCK_WAIT, stop};
-use crate::context::Context;
+use crate::context::{Context, absolute};
 use crate::error::{CliError, ErrorCode};
 use crate::output::{Progress, words};
 use crate::run::SUPERVISE;
@@ -291,7 +291,7 @@ fn temporary(context: &Context) -> Result<Utf8PathBuf, CliError> {
         .env
         .path(env::TMPDIR.name)
         .unwrap_or_else(|| "/tmp".into());
-    let parent = context.absolute(&parent)?;
+    let parent = absolute(&parent)?;
     let directory = tempfile::Builder::new()
         .prefix("poc-demo-")
         .tempdir_in(&parent)
