@@ -14,6 +14,9 @@ use super::{at, errno_at};
 /// How often a lock that another process holds is tried again.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// How long a look at a lock ([`FileLock::is_held`]) may stand in the way of who takes it.
+const GLANCE: Duration = Duration::from_millis(50);
+
 /// An exclusive `flock` on a file of its own, held until dropped or until the process ends. It is
 /// not inherited by programs that the process starts.
 #[derive(Debug)]
@@ -30,6 +33,10 @@ impl FileLock {
     ///
     /// What the system says, with the path.
     pub fn try_exclusive(path: &Utf8Path) -> io::Result<Option<Self>> {
+        Self::exclusive(path, GLANCE)
+    }
+
+    fn attempt(path: &Utf8Path) -> io::Result<Option<Self>> {
         loop {
             let file = File::options()
                 .read(true)
@@ -66,7 +73,7 @@ impl FileLock {
     ///
     /// What the system says, with the path.
     pub fn exclusive(path: &Utf8Path, wait: Duration) -> io::Result<Option<Self>> {
-        poll_until(wait, || Self::try_exclusive(path))
+        poll_until(wait.max(GLANCE), || Self::attempt(path))
     }
 
     /// Whether somebody holds a lock on that file at the moment. Takes nothing and creates nothing.
@@ -129,16 +136,6 @@ impl DirectoryLock {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(at("look at", path)(error)),
         }
-    }
-
-    /// Whether nothing lies in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        let Ok(entries) = rustix::fs::Dir::read_from(&self.directory) else {
-            return false;
-        };
-        entries
-            .flatten()
-            .all(|entry| matches!(entry.file_name().to_bytes(), b"." | b".."))
     }
 
     pub(crate) fn holder(path: &Utf8Path) -> Option<u32> {

@@ -1,12 +1,13 @@
 //! One lock for prepare, start and clean.
 
+use std::io;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Workspace;
 use crate::Error;
-use crate::fsio::{DirectoryLock, poll_until};
+use crate::fsio::{DirectoryLock, create_dir_private, poll_until};
 
 /// The lock of a workspace: an `flock` on the workspace's directory itself, so it leaves no file
 /// behind. Dropping it lets go.
@@ -14,11 +15,27 @@ use crate::fsio::{DirectoryLock, poll_until};
 #[must_use = "the lock is let go when this is dropped"]
 pub struct WorkspaceLock {
     workspace: Workspace,
+    // Before the locks, so that it is dropped while they are still held.
+    _made: Made,
     lock: DirectoryLock,
     /// Locks on directories that are to take the workspace's name.
     also: Vec<DirectoryLock>,
-    /// Directories that were made to have something to lock, outermost first.
-    made: Vec<Utf8PathBuf>,
+}
+
+/// Directories that were made to have something to lock, outermost first. Dropping removes those that
+/// are still empty.
+#[derive(Debug, Default)]
+struct Made(Vec<Utf8PathBuf>);
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Innermost first; the first that holds something ends it.
+        for directory in self.0.iter().rev() {
+            if std::fs::remove_dir(directory).is_err() {
+                break;
+            }
+        }
+    }
 }
 
 impl Workspace {
@@ -34,7 +51,7 @@ impl Workspace {
                 workspace: self.root().to_owned(),
             });
         }
-        self.acquire(wait, Vec::new())
+        self.acquire(wait, false)
     }
 
     /// The same, making the directory (0700, and those above it) where it is missing. What was made
@@ -44,30 +61,49 @@ impl Workspace {
     ///
     /// As [`Workspace::lock`].
     pub fn lock_create(&self, wait: Duration) -> Result<WorkspaceLock, Error> {
-        let mut made: Vec<Utf8PathBuf> = self
-            .root()
-            .ancestors()
-            .take_while(|directory| directory.symlink_metadata().is_err())
-            .map(Utf8Path::to_owned)
-            .collect();
-        made.reverse();
-        crate::fsio::create_dir_private(self.root())?;
-        self.acquire(wait, made)
+        self.acquire(wait, true)
     }
 
-    fn acquire(&self, wait: Duration, made: Vec<Utf8PathBuf>) -> Result<WorkspaceLock, Error> {
-        match poll_until(wait, || DirectoryLock::try_exclusive(self.root()))? {
+    /// With `create`, the directory is made where it is missing, also when who held the lock before
+    /// took it away again.
+    fn acquire(&self, wait: Duration, create: bool) -> Result<WorkspaceLock, Error> {
+        let mut made = Made::default();
+        let lock = poll_until(wait, || {
+            if create {
+                self.make(&mut made.0)?;
+            }
+            match DirectoryLock::try_exclusive(self.root()) {
+                Err(error) if create && error.kind() == io::ErrorKind::NotFound => Ok(None),
+                result => result,
+            }
+        })?;
+        match lock {
             Some(lock) => Ok(WorkspaceLock {
                 workspace: self.clone(),
+                _made: made,
                 lock,
                 also: Vec::new(),
-                made,
             }),
             None => Err(Error::Busy {
                 workspace: self.root().to_owned(),
                 holder: DirectoryLock::holder(self.root()),
             }),
         }
+    }
+
+    /// Makes the directory and notes what was missing, outermost first.
+    fn make(&self, made: &mut Vec<Utf8PathBuf>) -> io::Result<()> {
+        let missing = self
+            .root()
+            .ancestors()
+            .take_while(|directory| directory.symlink_metadata().is_err());
+        let missing: Vec<Utf8PathBuf> = missing
+            .filter(|directory| !made.iter().any(|known| known == directory))
+            .map(Utf8Path::to_owned)
+            .collect();
+        made.extend(missing);
+        made.sort_by_key(|directory| directory.as_str().len());
+        create_dir_private(self.root())
     }
 }
 
@@ -108,19 +144,6 @@ impl WorkspaceLock {
             }
         }
         Ok(false)
-    }
-}
-
-impl Drop for WorkspaceLock {
-    fn drop(&mut self) {
-        if self.lock.is_empty() {
-            // Innermost first; the first that is not empty (or gone) ends it.
-            for directory in self.made.iter().rev() {
-                if std::fs::remove_dir(directory).is_err() {
-                    break;
-                }
-            }
-        }
     }
 }
 

@@ -74,7 +74,7 @@ fn the_lock_holds_through_a_swap() {
     let (_dir, workspace) = place();
     let staged = workspace.root().with_file_name("staged");
     let mut lock = workspace.lock_create(NOW).unwrap();
-    fsio::create_dir_private(&staged).unwrap();
+    create_dir_private(&staged).unwrap();
     lock.also(&staged).unwrap();
     assert!(matches!(
         Workspace::new(&staged).lock(NOW),
@@ -95,7 +95,7 @@ fn a_lock_on_what_was_swapped_away_is_not_the_workspace_s() {
     let lock = workspace.lock_create(NOW).unwrap();
     let aside = workspace.root().with_file_name("aside");
     fs_err::rename(workspace.root(), &aside).unwrap();
-    fsio::create_dir_private(workspace.root()).unwrap();
+    create_dir_private(workspace.root()).unwrap();
     assert!(!lock.is_current().unwrap());
     // The new directory is free, whoever holds the old one.
     let second = workspace.lock(NOW).unwrap();
@@ -119,4 +119,24 @@ fn waiting_ends_when_the_other_lets_go() {
         drop(lock);
         assert!(other.join().unwrap().unwrap());
     });
+}
+
+#[test]
+fn one_that_waits_is_not_put_off_by_the_directory_going_away() {
+    let (_dir, workspace) = place();
+    let lock = workspace.lock_create(NOW).unwrap();
+    let (waiting, started) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            waiting.send(()).unwrap();
+            workspace
+                .lock_create(Duration::from_secs(30))
+                .map(|lock| lock.is_current().unwrap())
+        });
+        started.recv().unwrap();
+        // Nothing was put into it: it goes with the lock.
+        drop(lock);
+        assert!(other.join().unwrap().unwrap());
+    });
+    assert!(!workspace.root().exists());
 }

@@ -87,6 +87,8 @@ impl Reader<'_> {
         match node {
             // Where the two YAMLs may differ about it, its letters decide.
             Node::Resolved(value @ (Value::Null | Value::Bool(_))) => value,
+            // Of the whole numbers only `0o17` is another matter.
+            Node::Resolved(value @ Value::Int(_)) if !self.text.contains("0o") => value,
             Node::Resolved(value) => self.plain_letters(place).map_or(value, |raw| resolve(&raw)),
             Node::Text(text) if is_ambiguous(&text) && self.is_plain(place, &text) => {
                 resolve(&text)
