@@ -194,7 +194,14 @@ fn a_file_that_does_not_parse_is_never_overwritten() {
         assert_eq!(read_config(&world), broken);
     }
     assert!(!world.workspace().exists());
-    poc_snapshot!(world, world.poc(["prepare"]).run(), @"");
+    poc_snapshot!(world, world.poc(["prepare"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [HOME]/.nvflare/config.conf:2: the `{` here is never closed
+
+    hint: correct that line, or move [HOME]/.nvflare/config.conf aside and run `poc prepare`, which writes a new one
+    ");
 }
 
 #[test]

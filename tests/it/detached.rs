@@ -34,11 +34,14 @@ fn in_a_pipe_in_a_notebook_and_beside_a_second_start() {
     assert_eq!(first["state"], "partial", "{first}");
     let (server, site) = (pid(&first, "server"), pid(&first, "site-1"));
 
-    // The supervisor is nobody's: its parent is not a shell that has gone, it leads its own session,
-    // and none of its three streams is a pipe of ours.
-    let supervisor = first["supervisor"].as_u64().unwrap();
+    // The supervisor is nobody's: its session is not the caller's and has no terminal, and none of its
+    // three streams is a pipe of ours.
+    let supervisor = first["supervisor"].as_i64().unwrap();
     let process = procfs::process::Process::new(i32::try_from(supervisor).unwrap()).unwrap();
-    assert_eq!(process.stat().unwrap().session, process.pid);
+    let myself = procfs::process::Process::myself().unwrap().stat().unwrap();
+    let stat = process.stat().unwrap();
+    assert_ne!(stat.session, myself.session);
+    assert_eq!(stat.tty_nr, 0);
     for stream in 0..3 {
         let target = process.fd_from_fd(stream).unwrap().target;
         assert!(

@@ -118,10 +118,6 @@ fn a_stop_in_the_middle_of_a_start() {
     world.poc(["stop"]).success();
     let start = start.wait();
     // It may have been quicker than the stop.
-    assert!(
-        matches!(start.exit, Some(0..=2)),
-        "{}",
-        start.transcript()
-    );
+    assert!(matches!(start.exit, Some(0..=2)), "{}", start.transcript());
     world.assert_nothing_left();
 }

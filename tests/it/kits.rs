@@ -79,7 +79,8 @@ fn names_and_json_keys_are_those_of_nvflares_own_kits() {
 
     for name in names(&theirs)
         .iter()
-        .filter(|name| !name.as_str().ends_with("cert.json"))
+        // The CA's file has names for keys, see below; a notebook's metadata are its editor's.
+        .filter(|name| !name.as_str().ends_with("cert.json") && name.extension() != Some("ipynb"))
     {
         let parse = |workspace: &Utf8Path| {
             let text = fs_err::read_to_string(workspace.join(name)).unwrap_or_default();

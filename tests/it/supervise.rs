@@ -39,7 +39,8 @@ fn kill(pid: i32, signal: Signal) {
 fn wait_for_another(world: &PocTest, name: &str, old: i32) -> Value {
     wait_for(&format!("{name} runs again"), 2 * SHORT, || {
         let now = participant(world, name);
-        (now["state"] == "running" && now["pid"] != old).then_some(now)
+        let pid = now["pid"].as_i64().unwrap_or_else(|| i64::from(old));
+        (now["state"] == "running" && pid != i64::from(old)).then_some(now)
     })
 }
 
@@ -177,11 +178,11 @@ fn a_stop_while_a_job_runs() {
     assert!(stopped.to_string().contains(&job), "{stopped}");
     world.assert_nothing_left();
 
-    // What NVFlare wrote down of it is not RUNNING, or its own `poc stop` would fail from now on.
+    // NVFlare writes a job's end down some seconds after it has acknowledged it, so its store may call
+    // this one RUNNING for ever; that must not confuse the next stop.
     world.poc(["start"]).success();
-    let jobs = federation.jobs();
-    assert_eq!(jobs[&job], "FINISHED:ABORTED", "{jobs}");
-    world.poc(["stop"]).success();
+    let again = world.poc(["stop"]).success();
+    assert!(again.elapsed < SHORT, "{}", again.transcript());
     world.assert_nothing_left();
 }
 
@@ -247,7 +248,7 @@ fn a_site_without_a_server() {
         "no warning: {}",
         output.transcript()
     );
-    assert_eq!(participant(&world, "site-1")["state"], "running");
+    let site = pid(&world, "site-1");
     // The console needs a server.
     let mut console = world.on_terminal(world.poc(["start", "-p", "admin@nvidia.com"]));
     console.expect("server", SHORT);
@@ -264,7 +265,7 @@ fn a_site_without_a_server() {
         "does not say that site-1 stays: {}",
         output.transcript()
     );
-    assert_eq!(participant(&world, "site-1")["state"], "running");
+    assert_eq!(pid(&world, "site-1"), site);
     world.poc(["stop"]).success();
     world.assert_nothing_left();
 }

@@ -62,9 +62,18 @@ fn the_documented_tour() {
     }
 
     let stopped = world.poc(["stop"]).success();
-    poc_snapshot!(world, stopped, @"");
+    assert_eq!(
+        stopped.stdout,
+        "✓ Stopped server, site-1 and site-2; no process is left\n"
+    );
     world.assert_nothing_left();
-    poc_snapshot!(world, world.poc(["clean"]).success(), @"");
+    poc_snapshot!(world, world.poc(["clean"]).success(), @"
+    exit code: 0
+    ----- stdout -----
+    ✓ Removed [WORKSPACE]
+      config.conf does not point at it any more
+    ----- stderr -----
+    ");
     assert!(!world.workspace().exists());
     assert!(
         examples.join("counting/meta.json").exists(),

@@ -59,10 +59,13 @@ fn listening_on_every_network_is_asked_for() {
         .iter()
         .filter(|address| !address.ip().is_loopback())
         .collect();
-    assert!(
-        matches!(open[..], [address] if address.port() == world.port() && address.ip().is_unspecified()),
-        "{addresses:?}"
-    );
+    assert!(!open.is_empty(), "{addresses:?}");
+    for address in open {
+        assert!(
+            address.port() == world.port() && address.ip().is_unspecified(),
+            "{addresses:?}"
+        );
+    }
     world.poc(["stop"]).success();
     world.assert_nothing_left();
 }

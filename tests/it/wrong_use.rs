@@ -21,7 +21,14 @@ fn refused(world: &PocTest, args: &[&str], exit: i32, code: &str) -> String {
 #[test]
 fn start_before_prepare() {
     let world = poc_test!();
-    poc_snapshot!(world, world.poc(["start"]).run(), @"");
+    poc_snapshot!(world, world.poc(["start"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [WORKSPACE]/project.yml is missing, make sure you have first run 'poc prepare'
+
+    hint: run `poc prepare`, or `poc up` to prepare and start
+    ");
     refused(&world, &["start"], 4, "NOT_PREPARED");
     assert!(!world.workspace().exists());
 }
@@ -48,14 +55,30 @@ fn an_unknown_participant_is_told_the_nearest() {
             refused(&world, &[command, flag, "nobody"], 4, "INVALID_ARGS");
         }
     }
-    poc_snapshot!(world, world.poc(["start", "-p", "sit-2"]).run(), @"");
+    poc_snapshot!(world, world.poc(["start", "-p", "sit-2"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: there is no participant `sit-2` in project example_project
+
+    hint: did you mean `site-2`?
+    hint: the participants are server, admin@nvidia.com, org-admin@nvidia.com, lead@nvidia.com, site-1 and site-2
+    ");
 }
 
 #[test]
 fn prepare_over_a_poc_asks_and_without_a_terminal_refuses() {
     let world = prepared();
     let before = Tree::of(world.root());
-    poc_snapshot!(world, world.poc(["prepare", "-n", "3"]).run(), @"");
+    poc_snapshot!(world, world.poc(["prepare", "-n", "3"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: there is a POC (example_project with 2 sites) in [WORKSPACE] already
+
+    hint: run it again with `--force` to replace it
+    hint: or choose another workspace with `--workspace DIR`
+    ");
     refused(&world, &["prepare", "-n", "3"], 4, "WORKSPACE_EXISTS");
     before.assert_still(world.root());
 
@@ -92,7 +115,14 @@ fn what_is_no_poc_is_never_replaced_or_removed() {
     fs_err::write(&thesis, "ten years of work").unwrap();
     let before = Tree::of(world.workspace());
 
-    poc_snapshot!(world, world.poc(["prepare", "--force"]).run(), @"");
+    poc_snapshot!(world, world.poc(["prepare", "--force"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: [WORKSPACE] is not a POC workspace: it holds `thesis.tex`, and no project.yml
+
+    hint: choose another workspace with `--workspace DIR`; `poc` removes nothing that it does not know
+    ");
     refused(&world, &["prepare"], 4, "WORKSPACE_FOREIGN");
     refused(&world, &["prepare", "--force"], 4, "WORKSPACE_FOREIGN");
     refused(&world, &["clean"], 4, "NOT_A_POC");
@@ -257,7 +287,14 @@ fn yesterdays_spelling_answers_with_todays() {
             output.stderr
         );
     }
-    poc_snapshot!(world, world.poc(["--prepare"]).run(), @"");
+    poc_snapshot!(world, world.poc(["--prepare"]).run(), @"
+    exit code: 4
+    ----- stdout -----
+    ----- stderr -----
+    error: `--prepare` is the spelling of NVFlare 2.3 and before; today it is `poc prepare`
+
+    hint: `poc prepare --help` explains its options
+    ");
 }
 
 #[test]
@@ -282,7 +319,12 @@ fn usage_errors_are_json_too() {
 #[test]
 fn stop_when_nothing_runs_is_a_success_that_says_so() {
     let world = prepared();
-    poc_snapshot!(world, world.poc(["stop"]).run(), @"");
+    poc_snapshot!(world, world.poc(["stop"]).run(), @"
+    exit code: 0
+    ----- stdout -----
+    Nothing was running
+    ----- stderr -----
+    ");
     let answer = world.poc(["stop", "--format", "json"]).success();
     answer.data();
 }
@@ -290,7 +332,12 @@ fn stop_when_nothing_runs_is_a_success_that_says_so() {
 #[test]
 fn clean_when_there_is_nothing() {
     let world = poc_test!();
-    poc_snapshot!(world, world.poc(["clean"]).run(), @"");
+    poc_snapshot!(world, world.poc(["clean"]).run(), @"
+    exit code: 0
+    ----- stdout -----
+    There is no POC in [WORKSPACE]: nothing to remove
+    ----- stderr -----
+    ");
 }
 
 #[test]

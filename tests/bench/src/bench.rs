@@ -45,20 +45,35 @@ impl Bench {
         let build = Build {
             poc: poc.to_string().leak(),
             on_terminal: "",
-            tmp: std::env::temp_dir().join("poc-bench").to_string_lossy().into_owned().leak(),
+            tmp: std::env::temp_dir()
+                .join("poc-bench")
+                .to_string_lossy()
+                .into_owned()
+                .leak(),
         };
         let world = PocTest::new(&build).with_python(upstream);
         let written = fs_err::write(world.root().join("project.yml"), project(world.port()));
-        assert!(written.is_ok(), "the project cannot be written: {written:?}");
-        Self { world, times: BTreeMap::new(), one_key: keys::time_of_one() }
+        assert!(
+            written.is_ok(),
+            "the project cannot be written: {written:?}"
+        );
+        Self {
+            world,
+            times: BTreeMap::new(),
+            one_key: keys::time_of_one(),
+        }
     }
 
     fn poc(&self, args: &[&str]) -> Run {
-        self.world.poc(args).env("NVFLARE_POC_WORKSPACE", self.world.root().join("poc"))
+        self.world
+            .poc(args)
+            .env("NVFLARE_POC_WORKSPACE", self.world.root().join("poc"))
     }
 
     fn upstream(&self, args: &[&str]) -> Run {
-        self.world.nvflare(args).env("NVFLARE_POC_WORKSPACE", self.world.root().join("upstream"))
+        self.world
+            .nvflare(args)
+            .env("NVFLARE_POC_WORKSPACE", self.world.root().join("upstream"))
     }
 
     fn measure(&mut self, step: Step, poc: &[&str], upstream: &[&str]) {
@@ -99,7 +114,9 @@ impl Bench {
 
     /// NVFlare's watchdogs end some seconds after its stop.
     fn nothing_runs(&self) {
-        wait_for("everything has ended", 2 * SHORT, || self.world.processes().is_empty().then_some(()));
+        wait_for("everything has ended", 2 * SHORT, || {
+            self.world.processes().is_empty().then_some(())
+        });
     }
 
     pub(crate) fn report(&self) -> Report {

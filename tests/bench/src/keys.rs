@@ -24,6 +24,7 @@ pub(crate) fn time_of_one() -> Duration {
 
 /// What `prepare` may take at most: a quarter more than its keys on all cores, and 60 ms for the rest.
 pub(crate) fn budget(one: Duration) -> Duration {
-    let cores = thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
+    let cores =
+        thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
     (one * KEYS / cores).mul_f64(1.25) + Duration::from_millis(60)
 }

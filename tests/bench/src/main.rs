@@ -56,20 +56,51 @@ fn main() -> ExitCode {
         bench.start_and_stop();
     }
     let report = bench.report();
-    println!("{}", if args.json { report.json() } else { report.table() });
+    println!(
+        "{}",
+        if args.json {
+            report.json()
+        } else {
+            report.table()
+        }
+    );
     // The one promise that is made of every machine: see the row's own judgement.
-    if report.keeps_promise(Step::Prepare) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if report.keeps_promise(Step::Prepare) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 /// Builds this repository's `poc` for release and gives its path, beside this program's own.
 fn built() -> Utf8PathBuf {
     let manifest = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--release", "--package", "poc-cli", "--manifest-path", manifest.as_str()])
+        .args([
+            "build",
+            "--release",
+            "--package",
+            "poc-cli",
+            "--manifest-path",
+            manifest.as_str(),
+        ])
         .status();
-    assert!(status.is_ok_and(|status| status.success()), "poc does not build");
-    let own = std::env::current_exe().ok().and_then(|path| Utf8PathBuf::try_from(path).ok());
-    let target = own.as_deref().and_then(Utf8Path::parent).and_then(Utf8Path::parent);
-    assert!(target.is_some(), "this program lies in no target directory: name the program with --poc");
-    target.map(|target| target.join("release/poc")).unwrap_or_default()
+    assert!(
+        status.is_ok_and(|status| status.success()),
+        "poc does not build"
+    );
+    let own = std::env::current_exe()
+        .ok()
+        .and_then(|path| Utf8PathBuf::try_from(path).ok());
+    let target = own
+        .as_deref()
+        .and_then(Utf8Path::parent)
+        .and_then(Utf8Path::parent);
+    assert!(
+        target.is_some(),
+        "this program lies in no target directory: name the program with --poc"
+    );
+    target
+        .map(|target| target.join("release/poc"))
+        .unwrap_or_default()
 }

@@ -37,7 +37,8 @@ struct Row {
 
 impl Report {
     pub(crate) fn new(times: &BTreeMap<Step, Times>, one_key: Duration) -> Self {
-        let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+        let seconds =
+            |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
         let rows = times.iter().map(|(&kind, times)| {
             let (poc, upstream) = (median(&times.poc), median(&times.upstream));
             Row {
@@ -61,7 +62,9 @@ impl Report {
     /// Whether what the project promises of a step holds here; what it promises nothing of holds.
     pub(crate) fn keeps_promise(&self, step: Step) -> bool {
         let row = self.rows.iter().find(|row| row.kind == step);
-        row.is_none_or(|row| step != Step::Prepare || (row.ratio >= PREPARE_RATIO && row.poc <= self.prepare_budget))
+        row.is_none_or(|row| {
+            step != Step::Prepare || (row.ratio >= PREPARE_RATIO && row.poc <= self.prepare_budget)
+        })
     }
 
     pub(crate) fn json(&self) -> String {
@@ -69,11 +72,22 @@ impl Report {
     }
 
     pub(crate) fn table(&self) -> String {
-        let mut text = format!("{:<24}{:>10}{:>10}{:>8}\n", "median", "poc", "NVFlare", "ratio");
+        let mut text = format!(
+            "{:<24}{:>10}{:>10}{:>8}\n",
+            "median", "poc", "NVFlare", "ratio"
+        );
         for row in &self.rows {
-            let _ = writeln!(text, "{:<24}{:>8.3} s{:>8.3} s{:>7.1}×", row.step, row.poc, row.upstream, row.ratio);
+            let _ = writeln!(
+                text,
+                "{:<24}{:>8.3} s{:>8.3} s{:>7.1}×",
+                row.step, row.poc, row.upstream, row.ratio
+            );
         }
-        let verdict = if self.keeps_promise(Step::Prepare) { "kept" } else { "NOT kept" };
+        let verdict = if self.keeps_promise(Step::Prepare) {
+            "kept"
+        } else {
+            "NOT kept"
+        };
         let _ = write!(
             text,
             "\nprepare: {} keys at {:.1} ms each allow {:.3} s; at least {PREPARE_RATIO}× as fast: {verdict}",
@@ -99,8 +113,14 @@ mod tests {
 
     fn report(poc: &[u64], upstream: &[u64], one_key: u64) -> (BTreeMap<Step, Times>, Duration) {
         let times = |list: &[u64]| list.iter().copied().map(Duration::from_millis).collect();
-        let times = Times { poc: times(poc), upstream: times(upstream) };
-        (BTreeMap::from([(Step::Prepare, times)]), Duration::from_millis(one_key))
+        let times = Times {
+            poc: times(poc),
+            upstream: times(upstream),
+        };
+        (
+            BTreeMap::from([(Step::Prepare, times)]),
+            Duration::from_millis(one_key),
+        )
     }
 
     #[test]
@@ -110,8 +130,14 @@ mod tests {
         assert!((fast.rows[0].ratio - 4.75).abs() < 1e-9);
         assert!(fast.keeps_promise(Step::Prepare));
         let (times, key) = report(&[300], &[900], 1000);
-        assert!(!Report::new(&times, key).keeps_promise(Step::Prepare), "only three times as fast");
+        assert!(
+            !Report::new(&times, key).keeps_promise(Step::Prepare),
+            "only three times as fast"
+        );
         let (times, key) = report(&[100], &[1000], 0);
-        assert!(!Report::new(&times, key).keeps_promise(Step::Prepare), "slower than its keys allow");
+        assert!(
+            !Report::new(&times, key).keeps_promise(Step::Prepare),
+            "slower than its keys allow"
+        );
     }
 }
