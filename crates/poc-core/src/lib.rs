@@ -1,4 +1,22 @@
-//! To be written.
+#![doc = include_str!("../README.md")]
+//!
+//! # The modules
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`settings`] | what applies, and where does each value come from? |
+//! | [`config_file`] | what does `~/.nvflare/config.conf` say, and how is it changed without harm? |
+//! | [`project`] | who takes part, and can that be? |
+//! | [`workspace`] | what lies in a directory, and who may change it now? |
+//! | [`fsio`] | how does a file get whole onto the disk, and a tree safely off it? |
+//! | [`mod@env`] | which environment variables matter? |
+//! | [`version`] | which NVFlare is it, and which kits fit? |
+//! | [`cancel`] | should long work stop? |
+//!
+//! Nothing here prints, ends the process, or reads the environment by itself: what a function depends
+//! on, it is given. [`Error`] carries data, says what went wrong and why, and through [`Hint`] what to
+//! do about it.
+
 pub mod cancel;
 pub mod config_file;
 pub mod env;
@@ -16,5 +34,5 @@ mod yaml;
 pub use cancel::{Cancel, Cancelled};
 pub use error::{Error, Problem};
 pub use hint::{Hint, nearest};
-pub use listen::Listen;
+pub use listen::{Listen, ListenError};
 pub use version::{FlareVersion, Line};
