@@ -24,6 +24,13 @@ use crate::run::SUPERVISE;
 /// The line that the demo's job is written for.
 pub(crate) const LINE: Line = Line::V2_9;
 
+/// How long the sites have to register. One that dies is found out at once, so there is no harm in
+/// patience with a machine that is busy.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// And how much longer for each participant, whose Python has to start.
+const START_TIMEOUT_EACH: Duration = Duration::from_secs(4);
+
 /// How long participants have to end when the demo is over.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -121,9 +128,10 @@ impl<'a> Poc<'a> {
         })?;
         self.keep_temporary_files(&mut plan)?;
         let supervisor = ["/proc/self/exe".to_owned(), SUPERVISE.to_owned()];
+        let each = START_TIMEOUT_EACH * u32::try_from(selected.len()).unwrap_or(u32::MAX);
         let options = StartOptions {
             wait: true,
-            timeout: None,
+            timeout: Some(START_TIMEOUT + each),
             supervisor: &supervisor,
             named: false,
             cancel: &self.context.cancel,

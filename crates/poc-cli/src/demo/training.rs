@@ -25,7 +25,7 @@ use crate::output::Progress;
 const TRANSFER: Duration = Duration::from_secs(60);
 
 /// How long nothing may be heard of the job.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// And how much longer for each site, whose process has to start.
 const PATIENCE_PER_SITE: Duration = Duration::from_secs(5);
