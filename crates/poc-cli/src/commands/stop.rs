@@ -211,17 +211,15 @@ pub(crate) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEve
     match event {
         LaunchEvent::Warning(text) => progress.warning(text),
         LaunchEvent::AbortingJobs => progress.step("aborting the running jobs"),
-        LaunchEvent::JobsAborted { ids } => context
-            .printer
-            .debug(&format!("aborted {}", words::list(ids))),
         LaunchEvent::Stopping { name } => progress.say(format!("stopping {name}")),
-        LaunchEvent::Killing { name, pid } => progress.note(&format!(
-            "killing {name} (process {pid}): it did not end in time"
-        )),
+        LaunchEvent::Killing { name, pid } => {
+            progress.note(&format!("killing {name} (process {pid}): it did not end in time"));
+        }
         LaunchEvent::Stopped { name } => progress.step(format!("{name} has stopped")),
         LaunchEvent::StaleRemoved { file, pid, reason } => {
             progress.note(&stale(file, *pid, *reason));
         }
+        // What has no place in a stop, or is told at its end.
         other => context.printer.debug(&format!("{other:?}")),
     }
 }

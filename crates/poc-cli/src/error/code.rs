@@ -117,17 +117,10 @@ mod tests {
 
     #[test]
     fn the_contract() {
-        let table: String = ErrorCode::ALL
-            .iter()
-            .map(|(code, doc)| {
-                format!(
-                    "{:>3} {:<24}{}\n",
-                    code.exit_code(),
-                    code.as_str(),
-                    doc.trim()
-                )
-            })
-            .collect();
+        let lines = ErrorCode::ALL.iter().map(|(code, doc)| {
+            format!("{:>3} {:<24}{}", code.exit_code(), code.as_str(), doc.trim())
+        });
+        let table = lines.collect::<Vec<_>>().join("\n");
         insta::assert_snapshot!(table, @r"
           4 INVALID_ARGS            The command line says something that cannot be.
           4 CONFIG_INVALID          config.conf does not parse.

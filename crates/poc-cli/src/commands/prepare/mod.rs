@@ -78,7 +78,7 @@ pub(crate) fn prepare(
     let input = args
         .input
         .as_deref()
-        .map(|path| absolute(path))
+        .map(absolute)
         .transpose()?;
     let request = Request {
         project: &plan.project,

@@ -115,46 +115,42 @@ fn has_or_have(names: &[String]) -> String {
 
 /// What happens meanwhile: in the spinner on a terminal, else line by line.
 pub(super) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEvent) {
-    let text = match event {
+    match event {
         LaunchEvent::Supervisor { pid } => {
-            return context
-                .printer
-                .debug(&format!("supervisor is process {pid}"));
+            context.printer.debug(&format!("the supervisor is process {pid}"));
         }
-        LaunchEvent::Warning(text) => return progress.warning(text),
+        LaunchEvent::Warning(text) => progress.warning(text),
         LaunchEvent::StaleRemoved { file, pid, reason } => {
-            return progress.note(&stop::stale(file, *pid, *reason));
+            progress.note(&stop::stale(file, *pid, *reason));
         }
         LaunchEvent::AlreadyRunning { name, pid } => {
-            let pid = pid
-                .map(|pid| format!(" (process {pid})"))
-                .unwrap_or_default();
-            return progress.note(&format!("{name} is running already{pid}"));
+            let pid = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            progress.note(&format!("{name} is running already{pid}"));
         }
         LaunchEvent::Adopted { name, pid } => {
-            return progress.note(&format!(
-                "{name} runs already (process {pid}), and is watched over again"
-            ));
+            progress.note(&format!("{name} runs already (process {pid}), and is watched over again"));
         }
-        LaunchEvent::Starting { name, pid } => format!("{name} started (process {pid})"),
-        LaunchEvent::Ready { name } => format!("{name} is up"),
-        LaunchEvent::Registered { name } => format!("{name} has registered"),
-        LaunchEvent::Waiting { names, seconds } => {
-            return progress.say(format!(
-                "waiting for {} ({seconds:.0} s)",
-                words::list(names)
-            ));
+        LaunchEvent::Starting { name, pid } => {
+            progress.step_then(format!("{name} started (process {pid})"), "waiting for the server");
         }
-        LaunchEvent::Exited { name, status, .. } => {
-            return progress.note(&format!("{name} ended: {status}"));
+        LaunchEvent::Ready { name } => {
+            progress.step_then(format!("{name} is up"), "waiting for the sites to register");
         }
+        LaunchEvent::Registered { name } => progress.step(format!("{name} has registered")),
+        LaunchEvent::Waiting { names, .. } => progress.say(format!("waiting for {}", words::list(names))),
+        LaunchEvent::Exited { name, status, .. } => progress.note(&format!("{name} ended: {status}")),
         LaunchEvent::Restarting { name, in_seconds } => {
-            return progress.note(&format!("{name} is started again in {in_seconds:.1} s"));
+            progress.note(&format!("{name} is started again in {in_seconds:.1} s"));
         }
-        LaunchEvent::GaveUp { name, .. } => return progress.note(&format!("{name} is given up")),
-        other => return stop::show(context, progress, other),
-    };
-    progress.step(text);
+        LaunchEvent::GaveUp { name, .. } => progress.note(&format!("{name} is given up: it died too often")),
+        // What is taken back after a failure.
+        LaunchEvent::AbortingJobs
+        | LaunchEvent::JobsAborted { .. }
+        | LaunchEvent::Stopping { .. }
+        | LaunchEvent::Killing { .. }
+        | LaunchEvent::Stopped { .. }
+        | LaunchEvent::Console { .. } => stop::show(context, progress, event),
+    }
 }
 
 fn summary(data: &Data) -> String {
