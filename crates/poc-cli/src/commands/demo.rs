@@ -16,8 +16,14 @@ use crate::demo::{Size, train};
 use crate::error::{CliError, ErrorCode};
 use crate::output::{style, words};
 
+/// The licence of the data asks for it (see `demo/data/README.md`).
+const CREDIT: &str = "Data: Breast Cancer Wisconsin (Diagnostic) by W. Wolberg, O. Mangasarian, \
+    N. Street and W. Street, UCI Machine Learning Repository, \
+    https://doi.org/10.24432/C5DW2B, CC BY 4.0";
+
 /// Arguments of `poc demo`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = CREDIT)]
 pub(crate) struct Args {
     /// How many sites train, each on records of its own
     #[arg(long, value_name = "N", default_value_t = 3, allow_negative_numbers = true,

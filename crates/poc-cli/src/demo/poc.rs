@@ -128,10 +128,14 @@ impl<'a> Poc<'a> {
         })?;
         self.keep_temporary_files(&mut plan)?;
         let supervisor = ["/proc/self/exe".to_owned(), SUPERVISE.to_owned()];
-        let each = START_TIMEOUT_EACH * u32::try_from(selected.len()).unwrap_or(u32::MAX);
+        let timeout = START_TIMEOUT
+            + selected
+                .iter()
+                .map(|_| START_TIMEOUT_EACH)
+                .sum::<Duration>();
         let options = StartOptions {
             wait: true,
-            timeout: Some(START_TIMEOUT + each),
+            timeout: Some(timeout),
             supervisor: &supervisor,
             named: false,
             cancel: &self.context.cancel,

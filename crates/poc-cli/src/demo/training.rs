@@ -93,7 +93,7 @@ fn run_job(
     context.printer.debug(&format!("submitted job {id}"));
 
     let mut tail = Tail::new(poc.run_dir(&id)?.join(progress::FILE));
-    let patience = PATIENCE + PATIENCE_PER_SITE * u32::try_from(sites.len()).unwrap_or(u32::MAX);
+    let patience = PATIENCE + sites.iter().map(|_| PATIENCE_PER_SITE).sum::<Duration>();
     let job = follow(
         &mut admin,
         &id,
