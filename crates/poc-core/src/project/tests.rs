@@ -26,7 +26,10 @@ fn with(more: &str) -> String {
 fn the_default_project_is_nvflare_s_own() {
     for (line, theirs) in [
         (Line::V2_5, include_str!("../../tests/data/project-2.5.yml")),
+        (Line::V2_6, include_str!("../../tests/data/project-2.6.yml")),
         (Line::V2_7, include_str!("../../tests/data/project-2.7.yml")),
+        // 2.8 and 2.9 write the same file.
+        (Line::V2_8, include_str!("../../tests/data/project-2.9.yml")),
         (Line::V2_9, include_str!("../../tests/data/project-2.9.yml")),
     ] {
         let mut ours = Project::poc_default(line, &Project::default_client_names(2)).unwrap();

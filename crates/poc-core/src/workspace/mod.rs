@@ -1,4 +1,21 @@
 //! The workspace on disk: its paths, what it is, its lock.
+//!
+//! ```
+//! use poc_core::workspace::{Recognised, Workspace};
+//!
+//! let workspace = Workspace::new("/srv/my poc");
+//! assert_eq!(workspace.ca_file("example_project"), "/srv/my poc/example_project/state/cert.json");
+//!
+//! // Nothing is removed, replaced or started before it is known what it is.
+//! # let dir = tempfile::tempdir()?;
+//! # let path = camino::Utf8Path::from_path(dir.path()).ok_or("not UTF-8")?;
+//! # std::fs::write(path.join("thesis.tex"), "")?;
+//! match Workspace::new(path).recognise()? {
+//!     Recognised::Foreign { reason } => assert_eq!(reason, "it holds `thesis.tex`, and no project.yml"),
+//!     other => panic!("{other:?}"),
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod kit;
 mod line;

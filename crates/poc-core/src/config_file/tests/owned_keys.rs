@@ -109,6 +109,30 @@ fn the_file_of_2_9_keeps_its_shape() {
 }
 
 #[test]
+fn the_file_of_2_5_to_2_7_keeps_its_shape() {
+    let mut file = parse(include_str!("../../../tests/data/config-2.6.conf"));
+    point(&mut file, "/w", &["admin@nvidia.com"]);
+    insta::assert_snapshot!(file.text(), @r#"
+    startup_kit {
+        path = "/w/example_project/prod_00"
+    }
+    poc_workspace {
+        path = "/w"
+    }
+    version = 2
+    poc {
+      workspace = "/w"
+    }
+    startup_kits {
+      active = "admin@nvidia.com"
+      entries {
+        "admin@nvidia.com" = "/w/example_project/prod_00/admin@nvidia.com"
+      }
+    }
+    "#);
+}
+
+#[test]
 fn pointing_twice_changes_nothing() {
     let mut file = parse("");
     point(&mut file, "/w", &["admin@nvidia.com", "lead@nvidia.com"]);
