@@ -10,6 +10,8 @@ use crate::logs::{self, Follower, Scanner, Sighting};
 
 /// Whoever says so much without saying that it is up will not say it any more.
 const MOST: usize = 16 * 1024 * 1024;
+/// How much of a log's end is searched, in lines, where nobody has read it as it grew.
+const MOST_LINES: usize = 5_000;
 /// NVFlare says that it is shutting down among its last words.
 const LAST_WORDS: usize = 20;
 /// Python's number for its level INFO, at which NVFlare tells what is looked for here.
@@ -59,12 +61,36 @@ impl Progress {
     }
 
     fn is_it(&self, sighting: &Sighting) -> bool {
-        match sighting {
-            Sighting::ServerStarted => self.role == Role::Server,
-            Sighting::Registered { client } => self.role != Role::Server && *client == self.name,
-            _ => false,
+        says_ready(sighting, &self.name, self.role)
+    }
+}
+
+fn says_ready(sighting: &Sighting, name: &str, role: Role) -> bool {
+    match sighting {
+        Sighting::ServerStarted => role == Role::Server,
+        Sighting::Registered { client } => role != Role::Server && client == name,
+        _ => false,
+    }
+}
+
+/// Whether a log says that the participant is ready, after whatever was started last.
+pub(crate) fn has_become_ready(log: &Utf8Path, name: &str, role: Role) -> bool {
+    let lines = logs::tail(log, MOST_LINES).unwrap_or_default();
+    // Our marker, and that of NVFlare's own `poc start`.
+    let is_marker = |line: &String| line.starts_with("--- ") && line.contains("poc start");
+    let begin = lines.iter().rposition(is_marker).unwrap_or(0);
+    let mut scanner = Scanner::default();
+    let mut ready = false;
+    for line in &lines[begin..] {
+        for sighting in scanner.feed(format!("{line}\n").as_bytes()) {
+            if says_ready(&sighting, name, role) {
+                ready = true;
+            } else if sighting == Sighting::GoodBye {
+                ready = false;
+            }
         }
     }
+    ready
 }
 
 /// Whether the log says that the process is shutting down by itself, on an admin's command: it then
@@ -186,6 +212,29 @@ mod tests {
         assert_eq!(server.is_ready(), Some(false));
         log.write("t - root - INFO - Server started\n");
         assert_eq!(server.is_ready(), Some(true));
+    }
+
+    #[test]
+    fn what_was_said_counts_since_the_last_start() {
+        let log = Log::new();
+        for (text, expected) in [
+            (String::new(), false),
+            (REGISTERED.to_owned(), true),
+            (
+                format!("{REGISTERED}--- nvflare poc start Tue ---\n"),
+                false,
+            ),
+            (format!("--- poc start 2026 ---\n{REGISTERED}more\n"), true),
+            (REGISTERED.replace("site-1", "site-11"), false),
+            (
+                format!("{REGISTERED}t - MPM - INFO - MPM: Good Bye!\n"),
+                false,
+            ),
+        ] {
+            fs_err::write(log.path(), &text).unwrap();
+            let ready = has_become_ready(&log.path(), "site-1", Role::Client);
+            assert_eq!(ready, expected, "{text}");
+        }
     }
 
     #[test]

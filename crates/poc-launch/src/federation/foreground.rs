@@ -45,7 +45,7 @@ impl Federation {
                 holder: Some(pid),
             }));
         }
-        let selection = self.select(&plan, &survey, options.named)?;
+        let selection = Self::select(&plan, &survey, options.named)?;
         self.make_way(&selection, &survey, &plan, events)?;
         let plan = self.plan_for(plan, &survey, &selection.missing);
         let names: Vec<String> = plan.participants.iter().map(|it| it.name.clone()).collect();
@@ -57,7 +57,8 @@ impl Federation {
             match happening {
                 // The supervisor's own lock is held from here on.
                 Happening::Started { .. } | Happening::Adopted { .. } => drop(lock.take()),
-                Happening::Ready { name } => {
+                // An end that was asked for is no failure to start.
+                Happening::Ready { name } | Happening::Stopping { name, .. } => {
                     unready.borrow_mut().remove(name);
                 }
                 Happening::Exited {

@@ -86,7 +86,7 @@ impl Federation {
         let deadline = begun + options.timeout.unwrap_or_else(|| default_timeout(&plan));
         let lock = self.lock(deadline, options.cancel, events)?;
         let survey = self.settled_survey(deadline, options.cancel)?;
-        let selection = self.select(&plan, &survey, options.named)?;
+        let selection = Self::select(&plan, &survey, options.named)?;
         self.make_way(&selection, &survey, &plan, events)?;
         let already_running: Vec<String> = selection
             .running
@@ -190,7 +190,6 @@ impl Federation {
 
     /// Sorts the selected participants into those that run and those that do not.
     pub(super) fn select(
-        &self,
         plan: &LaunchPlan,
         survey: &Survey,
         named: bool,
@@ -484,9 +483,9 @@ impl Wait<'_> {
             }
             Happening::Exited {
                 name, status, tail, ..
-            } if self.is_vital(&name) => Err(self.failed(name, status, tail, events)),
+            } if self.is_vital(&name) => Err(self.failed(name, status, &tail, events)),
             Happening::StartFailed { name, error } if self.is_vital(&name) => {
-                Err(self.failed(name, error, Vec::new(), events))
+                Err(self.failed(name, error, &[], events))
             }
             Happening::Stopping { name, .. } | Happening::Stopped { name }
                 if self.started.contains(&name) =>
@@ -506,11 +505,11 @@ impl Wait<'_> {
         &mut self,
         name: String,
         status: String,
-        tail: Vec<String>,
+        tail: &[String],
         events: &mut dyn FnMut(LaunchEvent),
     ) -> Error {
         self.roll_back(events);
-        let reason = logs::reason_in(&tail, tail.len());
+        let reason = logs::reason_in(tail, tail.len());
         Error::StartFailed {
             name,
             status,

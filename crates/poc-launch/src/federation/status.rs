@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use poc_core::project::Role;
 use poc_core::workspace::Kit;
 use time::OffsetDateTime;
@@ -11,13 +11,10 @@ use time::format_description::well_known::Rfc3339;
 use super::Federation;
 use super::survey::{Keeper, Survey};
 use crate::Error;
-use crate::logs::{self, Scanner, Sighting};
 use crate::plan;
 use crate::process::{Identity, Usage};
+use crate::ready;
 use crate::supervisor::control::ParticipantState;
-
-/// How much of a log's end is searched for a registration, where nobody else knows of it.
-const LOG_LINES: usize = 5_000;
 
 /// How a POC is.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +164,7 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
         (_, Some(snapshot), _) if snapshot.state.is_active() => Some(snapshot.ready),
         _ if identity.is_none() => Some(false),
         (_, _, Some(recorded)) if recorded.ready => Some(true),
-        _ => has_registered(&kit.console_log(), &kit.name).then_some(true),
+        _ => ready::has_become_ready(&kit.console_log(), &kit.name, kit.role).then_some(true),
     };
     let uptime = identity.and_then(Identity::uptime);
     let usage = identity.and_then(Usage::of);
@@ -248,54 +245,9 @@ fn percent(used: Duration, of: Duration) -> Option<f64> {
     percent.is_finite().then(|| (percent * 10.0).round() / 10.0)
 }
 
-/// Whether the log says so, after whatever was started last.
-fn has_registered(log: &Utf8Path, name: &str) -> bool {
-    let lines = logs::tail(log, LOG_LINES).unwrap_or_default();
-    let begin = lines
-        .iter()
-        .rposition(|line| line.starts_with("--- ") && line.contains("poc start"))
-        .unwrap_or(0);
-    let mut scanner = Scanner::default();
-    let mut registered = false;
-    for line in &lines[begin..] {
-        for sighting in scanner.feed(format!("{line}\n").as_bytes()) {
-            match sighting {
-                Sighting::Registered { client } if client == name => registered = true,
-                Sighting::GoodBye => registered = false,
-                _ => {}
-            }
-        }
-    }
-    registered
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_a_log_says_of_a_registration_counts_since_the_last_start() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = Utf8Path::from_path(dir.path()).unwrap().join("log");
-        let registered = "t - x - INFO - Successfully registered client:site-1 for project p.\n";
-        for (text, expected) in [
-            (String::new(), false),
-            (registered.to_owned(), true),
-            (
-                format!("{registered}--- nvflare poc start Tue ---\n"),
-                false,
-            ),
-            (format!("--- poc start 2026 ---\n{registered}more\n"), true),
-            (registered.replace("site-1", "site-11"), false),
-            (
-                format!("{registered}t - MPM - INFO - MPM: Good Bye!\n"),
-                false,
-            ),
-        ] {
-            fs_err::write(&log, &text).unwrap();
-            assert_eq!(has_registered(&log, "site-1"), expected, "{text}");
-        }
-    }
 
     #[test]
     fn ports_and_percentages() {

@@ -20,7 +20,7 @@ pub(super) fn unset() -> Vec<String> {
 
 /// What is set on top of the inherited environment, GPUs left out.
 pub(super) fn set(inherited: &Env, python: &Utf8Path) -> BTreeMap<String, String> {
-    set_with(inherited, python, |path| path.exists())
+    set_with(inherited, python, Utf8Path::exists)
 }
 
 fn set_with(

@@ -270,28 +270,23 @@ impl Machine {
         let next = participant.recent.next(&participant.policy, self.now, salt);
         let attempt = participant.recent.count();
         let server = participant.role == Role::Server;
-        match next {
-            Some(until) => {
-                participant.phase = Phase::Waiting { until };
-                self.actions.push(Action::ForgetProcess {
-                    name: name.to_owned(),
-                });
-                self.tell(Happening::Restarting {
-                    name: name.to_owned(),
-                    in_s: until.saturating_sub(self.now).as_secs_f64(),
-                    attempt,
-                });
-            }
-            None => {
-                participant.phase = Phase::Failed;
-                self.actions.push(Action::Forget {
-                    name: name.to_owned(),
-                });
-                self.tell(Happening::GaveUp {
-                    name: name.to_owned(),
-                    tail: Vec::new(),
-                });
-            }
+        let name = name.to_owned();
+        if let Some(until) = next {
+            participant.phase = Phase::Waiting { until };
+            self.tell(Happening::Restarting {
+                name: name.clone(),
+                in_s: until.saturating_sub(self.now).as_secs_f64(),
+                attempt,
+            });
+            self.actions.push(Action::ForgetProcess { name });
+        } else {
+            participant.phase = Phase::Failed;
+            // Told before the process is forgotten: its last words go into the report.
+            self.tell(Happening::GaveUp {
+                name: name.clone(),
+                tail: Vec::new(),
+            });
+            self.actions.push(Action::Forget { name });
         }
         if server {
             // Whoever was registered was so with a server that is gone.

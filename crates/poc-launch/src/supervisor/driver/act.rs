@@ -121,6 +121,8 @@ impl Driver<'_> {
         write_marker(&plan.log)?;
         let log_start = fs_err::metadata(&plan.log)?.len();
         let progress = Progress::from_now(name, plan.role, &plan.log);
+        // Before it can write its first line.
+        self.watcher.log(name, &plan.log, Attention::Full);
         let environment = self.environment(&plan);
         let process = self.backend.start(&plan, &environment)?;
         let pid = process.pid();
@@ -145,7 +147,6 @@ impl Driver<'_> {
         };
         self.children.insert(name.to_owned(), child);
         self.watcher.kit(&kit);
-        self.watcher.log(name, &plan.log, Attention::Full);
         self.plan_asking(name);
         Ok(pid)
     }
@@ -197,7 +198,8 @@ impl Driver<'_> {
             let (Some(identity), Some(process)) = (identity, process.flatten()) else {
                 continue;
             };
-            let ready = recorded.is_some_and(|recorded| recorded.ready);
+            let ready = recorded.is_some_and(|recorded| recorded.ready)
+                || ready::has_become_ready(&plan.log, &plan.name, plan.role);
             let restarts = recorded.map_or(0, |recorded| recorded.restarts);
             self.take_over(&plan, identity, Box::new(process), ready, restarts);
         }
@@ -382,23 +384,24 @@ impl Driver<'_> {
 
     pub(super) fn admin_worker(&mut self) -> Result<&Worker, Error> {
         let worker = match self.admin.take() {
-            Some(worker) => worker,
-            None => {
-                let admin = self
-                    .plan
-                    .admin
-                    .clone()
-                    .ok_or_else(|| Error::ServerUnreachable {
-                        reason: "the project admin has no startup kit".to_owned(),
-                    })?;
-                Worker::start(Access {
-                    python: self.plan.python.clone(),
-                    admin,
-                    environment: vec![(env::POC_INSTANCE.name.to_owned(), self.cookie.clone())],
-                })?
-            }
+            Some(worker) => Ok(worker),
+            None => self.new_admin_worker(),
         };
-        Ok(self.admin.insert(worker))
+        Ok(self.admin.insert(worker?))
+    }
+
+    fn new_admin_worker(&self) -> Result<Worker, Error> {
+        let Some(admin) = self.plan.admin.clone() else {
+            let reason = "the project admin has no startup kit".to_owned();
+            return Err(Error::ServerUnreachable { reason });
+        };
+        let cookie = (env::POC_INSTANCE.name.to_owned(), self.cookie.clone());
+        let worker = Worker::start(Access {
+            python: self.plan.python.clone(),
+            admin,
+            environment: vec![cookie],
+        })?;
+        Ok(worker)
     }
 
     pub(super) fn save_record(&mut self) {

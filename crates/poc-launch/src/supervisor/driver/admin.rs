@@ -58,6 +58,13 @@ pub(super) struct Access {
     pub(super) environment: Vec<(String, String)>,
 }
 
+impl Access {
+    fn link(&self) -> Result<Link, Error> {
+        let environment = self.environment.iter().cloned();
+        Link::start(&self.python, &self.admin.kit, &self.admin.user, environment)
+    }
+}
+
 /// The thread. It starts its helper with the first task and ends it when dropped.
 pub(super) struct Worker {
     tasks: Option<Sender<Task>>,
@@ -215,17 +222,10 @@ impl Line {
 
     fn link(&mut self) -> Result<&mut Link, Error> {
         let link = match self.link.take() {
-            Some(link) => link,
-            None => {
-                let Access {
-                    python,
-                    admin,
-                    environment,
-                } = &self.access;
-                Link::start(python, &admin.kit, &admin.user, environment.iter().cloned())?
-            }
+            Some(link) => Ok(link),
+            None => self.access.link(),
         };
-        Ok(self.link.insert(link))
+        Ok(self.link.insert(link?))
     }
 
     fn note_helper(&self) {

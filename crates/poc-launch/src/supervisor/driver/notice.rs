@@ -157,7 +157,6 @@ impl Driver<'_> {
             Some(Some(true)) => self.feed(Event::Ready {
                 name: name.to_owned(),
             }),
-            Some(Some(false)) => {}
             Some(None) => {
                 // It floods its log: only the server can tell now.
                 child.progress = None;
@@ -167,7 +166,7 @@ impl Driver<'_> {
                 }
                 self.plan_asking(name);
             }
-            None => {}
+            Some(Some(false)) | None => {}
         }
         self.log_checks
             .entry(name.to_owned())

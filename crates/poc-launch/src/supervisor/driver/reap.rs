@@ -75,13 +75,14 @@ mod tests {
     // Not through `reap_strangers`: other tests of this process have children too.
     #[test]
     fn what_has_ended_is_reaped_and_what_lives_is_left_alone() {
-        let ended = Command::new("true").spawn().unwrap();
+        let mut ended = Command::new("true").spawn().unwrap();
         let mut alive = Command::new("sleep").arg("600").spawn().unwrap();
         assert!(children().contains(&alive.id()));
         wait_for(|| is_zombie(ended.id()));
         reap(ended.id());
         reap(alive.id());
         assert!(!is_zombie(ended.id()) && !children().contains(&ended.id()));
+        assert!(ended.wait().is_err(), "somebody else had its status");
         assert!(alive.try_wait().unwrap().is_none());
         alive.kill().unwrap();
         alive.wait().unwrap();

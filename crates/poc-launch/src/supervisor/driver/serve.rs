@@ -91,21 +91,20 @@ impl Driver<'_> {
         let (mut started, mut refused) = (Vec::new(), Vec::new());
         let mut entries = Vec::new();
         for plan in participants {
-            match self.state.refusal(&plan.name) {
-                Some(why) => refused.push((plan.name, why)),
-                None => {
-                    started.push(plan.name.clone());
-                    entries.push(entry(&plan));
-                    match &environment {
-                        Some(environment) => {
-                            let environment = environment.clone();
-                            self.environments.insert(plan.name.clone(), environment);
-                        }
-                        None => drop(self.environments.remove(&plan.name)),
-                    }
-                    self.keep_plan(plan);
-                }
+            if let Some(why) = self.state.refusal(&plan.name) {
+                refused.push((plan.name, why));
+                continue;
             }
+            started.push(plan.name.clone());
+            entries.push(entry(&plan));
+            match &environment {
+                Some(environment) => {
+                    let environment = environment.clone();
+                    self.environments.insert(plan.name.clone(), environment);
+                }
+                None => drop(self.environments.remove(&plan.name)),
+            }
+            self.keep_plan(plan);
         }
         self.save_plan();
         if !entries.is_empty() {
@@ -176,11 +175,12 @@ impl Driver<'_> {
         let child = self.children.get(&plan.name);
         let state = match participant.phase {
             Phase::Stopped => ParticipantState::Stopped,
-            Phase::Held { .. } | Phase::Launching => ParticipantState::Starting,
             Phase::Alive { .. } if child.is_some_and(|child| child.been_ready) => {
                 ParticipantState::Running
             }
-            Phase::Alive { .. } => ParticipantState::Starting,
+            Phase::Held { .. } | Phase::Launching | Phase::Alive { .. } => {
+                ParticipantState::Starting
+            }
             Phase::Waiting { .. } => ParticipantState::Restarting,
             Phase::Stopping { .. } | Phase::Stuck { .. } => ParticipantState::Stopping,
             Phase::Failed => ParticipantState::Failed,

@@ -239,10 +239,10 @@ mod tests {
         assert_eq!(watcher.read(), []);
         fs_err::write(place.kit().shutdown_file(), "").unwrap();
         let shutdown = request_for("site-1", RequestFile::Shutdown);
-        assert_eq!(watcher.read(), [shutdown.clone()]);
+        assert_eq!(watcher.read(), [shutdown]);
         fs_err::rename(place.kit().shutdown_file(), place.kit().restart_file()).unwrap();
         let restart = request_for("site-1", RequestFile::Restart);
-        assert_eq!(watcher.read(), [restart.clone()]);
+        assert_eq!(watcher.read(), std::slice::from_ref(&restart));
         assert_eq!(watcher.look(), [restart]);
     }
 
