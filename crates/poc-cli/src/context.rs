@@ -10,6 +10,7 @@ use poc_core::{Cancel, env};
 use crate::args::Global;
 use crate::error::{CliError, ErrorCode};
 use crate::output::Printer;
+use crate::setting::Setting;
 
 /// The world of one run: where output goes, the environment, and the flag that Ctrl-C sets.
 pub(crate) struct Context {
@@ -64,9 +65,11 @@ impl Context {
         for warning in &settings.warnings {
             self.printer.warning(warning);
         }
+        let workspace = Setting::from(&settings.workspace);
         self.printer.debug(&format!(
-            "workspace {} ({:?})",
-            settings.workspace.value, settings.workspace.source
+            "workspace {} ({})",
+            workspace.value,
+            workspace.origin()
         ));
         Ok(settings)
     }

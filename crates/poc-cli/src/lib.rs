@@ -30,6 +30,7 @@ mod help;
 mod output;
 mod run;
 mod selection;
+mod setting;
 mod signals;
 mod terminal;
 

@@ -12,7 +12,7 @@ const ALL: &str = "all";
 /// The participants that a command is about.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Selection {
-    /// The server, relays and sites, in the project's order.
+    /// The server and sites, in the project's order.
     pub(crate) services: Vec<String>,
     /// Admins that `-p` names.
     pub(crate) admins: Vec<String>,
@@ -51,20 +51,22 @@ pub(crate) fn select(
         known(project, name)?;
     }
 
-    let is_service = |role| matches!(role, Role::Server | Role::Client | Role::Relay);
     let mut services = Vec::new();
     let mut admins = Vec::new();
     let mut total = 0;
     for participant in project.participants() {
         let asked = !named || service.contains(&participant.name);
         let chosen = asked && !exclude.contains(&&participant.name);
-        if is_service(participant.role()) {
-            total += 1;
-            if chosen {
-                services.push(participant.name.clone());
+        match participant.role() {
+            Role::Server | Role::Client => {
+                total += 1;
+                if chosen {
+                    services.push(participant.name.clone());
+                }
             }
-        } else if named && chosen {
-            admins.push(participant.name.clone());
+            Role::Admin if named && chosen => admins.push(participant.name.clone()),
+            Role::Relay if named && chosen => return Err(relay(&participant.name)),
+            Role::Admin | Role::Relay => {}
         }
     }
     if services.is_empty() && admins.is_empty() {
@@ -89,6 +91,14 @@ pub(crate) fn select(
         excluded_admins,
         named,
     })
+}
+
+fn relay(name: &str) -> CliError {
+    CliError::new(
+        ErrorCode::NotSupported,
+        format!("{name} is a relay, which this version of poc cannot run"),
+    )
+    .hint("start it by its own start.sh")
 }
 
 /// Checks that the project has a participant of that name.

@@ -3,13 +3,14 @@
 
 use camino::Utf8PathBuf;
 use poc_core::env;
-use poc_core::settings::{Overrides, Resolved, Settings, Source};
+use poc_core::settings::{Overrides, Settings, Source};
 use poc_launch::runtime;
 use serde::Serialize;
 
 use crate::context::{Context, current_directory};
 use crate::error::{CliError, ErrorCode};
 use crate::output::style;
+use crate::setting::Setting;
 
 /// Arguments of `poc config`.
 #[derive(Debug, clap::Args)]
@@ -22,16 +23,6 @@ pub(crate) struct Args {
     /// Keep this startup kit in config.conf, for NVFlare's own job and system commands
     #[arg(short = 'd', long = "startup-kit-dir", value_name = "DIR")]
     startup_kit: Option<Utf8PathBuf>,
-}
-
-/// A setting with where it came from.
-#[derive(Debug, Serialize)]
-struct Setting {
-    value: String,
-    /// `command_line`, `environment`, `config_file`, `discovered` or `default`.
-    source: &'static str,
-    /// The flag, the variable, or the place in config.conf.
-    detail: Option<String>,
 }
 
 /// The Python that would run the participants.
@@ -81,9 +72,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     }
     let data = Data {
         config_file_exists: settings.config_path.exists(),
-        workspace: setting(&settings.workspace),
-        startup_kit_dir: settings.startup_kit_dir.as_ref().map(setting),
-        examples: settings.examples.as_ref().map(setting),
+        workspace: Setting::from(&settings.workspace),
+        startup_kit_dir: settings.startup_kit_dir.as_ref().map(Setting::from),
+        examples: settings.examples.as_ref().map(Setting::from),
         python: python(context, &settings),
         config_file: settings.config_path,
         changed,
@@ -132,36 +123,12 @@ fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
     Ok(changed)
 }
 
-fn setting(resolved: &Resolved<Utf8PathBuf>) -> Setting {
-    let (source, detail) = match &resolved.source {
-        Source::CommandLine(flag) => ("command_line", Some((*flag).to_owned())),
-        Source::Environment(variable) => ("environment", Some((*variable).to_owned())),
-        Source::ConfigFile { line, key, .. } => {
-            ("config_file", Some(format!("line {line}, {key}")))
-        }
-        Source::Discovered(how) => ("discovered", Some(how.clone())),
-        Source::Default => ("default", None),
-    };
-    Setting {
-        value: resolved.value.to_string(),
-        source,
-        detail,
-    }
-}
-
 fn python(context: &Context, settings: &Settings) -> Option<Runtime> {
     let data_dir = runtime::managed::data_dir(&context.env).ok()?;
     match runtime::find(None, settings.python.as_ref(), &context.env, &data_dir) {
         Ok(found) => Some(Runtime {
             flare_version: found.flare_version.to_string(),
-            setting: match &settings.python {
-                Some(resolved) => setting(resolved),
-                None => Setting {
-                    value: found.python.to_string(),
-                    source: "discovered",
-                    detail: Some(found.origin.to_string()),
-                },
-            },
+            setting: Setting::from(&found),
         }),
         Err(error) => {
             context.printer.warning(&error.to_string());
@@ -177,7 +144,7 @@ fn text(data: &Data) -> String {
             Some(setting) => format!(
                 "{name:<16} {}{extra} {}\n",
                 style::literal(&setting.value),
-                style::dim(format_args!("({})", origin(setting)))
+                style::dim(format_args!("({})", setting.origin()))
             ),
             None => format!("{name:<16} {}\n", style::dim("none")),
         };
@@ -212,21 +179,6 @@ fn text(data: &Data) -> String {
         );
     }
     text
-}
-
-/// The source in a few words.
-fn origin(setting: &Setting) -> String {
-    let word = match setting.source {
-        "command_line" => "command line",
-        "environment" => "environment",
-        "config_file" => "config.conf",
-        other => other,
-    };
-    match &setting.detail {
-        Some(detail) if setting.source == "discovered" => detail.clone(),
-        Some(detail) => format!("{word}: {detail}"),
-        None => word.to_owned(),
-    }
 }
 
 #[cfg(test)]

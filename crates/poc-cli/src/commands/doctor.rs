@@ -10,6 +10,7 @@ use crate::commands::gpus;
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
 use crate::output::style;
+use crate::setting::Setting;
 
 /// Arguments of `poc doctor`.
 #[derive(Debug, clap::Args)]
@@ -109,7 +110,9 @@ fn python(context: &Context, settings: &Settings) -> Finding {
             "python",
             format!(
                 "{} with NVFlare {} ({})",
-                found.python, found.flare_version, found.origin
+                found.python,
+                found.flare_version,
+                Setting::from(&found).origin()
             ),
         ),
         Err(error) => {

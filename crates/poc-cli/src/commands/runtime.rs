@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::context::{Context, absolute};
 use crate::error::CliError;
 use crate::output::{Look, Progress, Table, style, words};
+use crate::setting::Setting;
 
 /// Arguments of `poc runtime`.
 #[derive(Debug, clap::Args)]
@@ -92,7 +93,7 @@ impl From<&Runtime> for Data {
             python: runtime.python.clone(),
             flare_version: runtime.flare_version.to_string(),
             python_version: format!("{major}.{minor}"),
-            origin: runtime.origin.to_string(),
+            origin: Setting::from(runtime).origin(),
         }
     }
 }

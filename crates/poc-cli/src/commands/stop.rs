@@ -213,7 +213,9 @@ pub(crate) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEve
         LaunchEvent::AbortingJobs => progress.step("aborting the running jobs"),
         LaunchEvent::Stopping { name } => progress.say(format!("stopping {name}")),
         LaunchEvent::Killing { name, pid } => {
-            progress.note(&format!("killing {name} (process {pid}): it did not end in time"));
+            progress.note(&format!(
+                "killing {name} (process {pid}): it did not end in time"
+            ));
         }
         LaunchEvent::Stopped { name } => progress.step(format!("{name} has stopped")),
         LaunchEvent::StaleRemoved { file, pid, reason } => {

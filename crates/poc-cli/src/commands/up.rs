@@ -38,22 +38,28 @@ struct Data {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     args.services.check(context)?;
     args.project.refuse_unsupported()?;
+    args.project.announce(context);
     let settings = context.settings()?;
     let workspace = Workspace::new(&settings.workspace.value);
+    // Whatever speaks against it is found before a runtime is installed.
     let prepared = match workspace.recognise()? {
-        Recognised::Poc(prepared) => Some(*prepared),
-        Recognised::Absent
-        | Recognised::Empty
-        | Recognised::Broken { .. }
-        | Recognised::Foreign { .. } => None,
+        Recognised::Poc(prepared) if is_as_described(context, args, &prepared)? => Some(*prepared),
+        Recognised::Poc(_) | Recognised::Broken { .. } | Recognised::Absent | Recognised::Empty => {
+            None
+        }
+        Recognised::Foreign { reason } => {
+            let workspace = workspace.root().to_owned();
+            return Err(poc_core::Error::Foreign { workspace, reason }.into());
+        }
     };
     let wanted = wanted_version(&args.project, prepared.as_ref());
     let runtime = runtime::find_or_install(context, &settings, wanted.as_ref())?;
-    let done = match &prepared {
-        Some(prepared) if is_as_described(context, args, prepared, &runtime)? => None,
-        _ => Some(prepare_anew(context, &settings, args, &runtime)?),
+    let (prepared, done) = if let Some(prepared) = prepared {
+        (prepared, None)
+    } else {
+        let done = prepare_anew(context, &settings, args, &runtime)?;
+        (workspace.load()?, Some(done))
     };
-    let prepared = workspace.load()?;
     let selection = select(
         &prepared.project,
         args.services.service.as_deref(),
@@ -96,16 +102,11 @@ fn wanted_version(
 /// # Errors
 ///
 /// When it is another one, and `--force` is not given.
-fn is_as_described(
-    context: &Context,
-    args: &Args,
-    prepared: &Prepared,
-    runtime: &Runtime,
-) -> Result<bool, CliError> {
+fn is_as_described(context: &Context, args: &Args, prepared: &Prepared) -> Result<bool, CliError> {
     if !args.project.describes_a_project() {
         return Ok(true);
     }
-    let described = prepare::plan(context, &args.project, Some(runtime))?;
+    let described = prepare::plan(context, &args.project, None)?;
     let differences = differences(&args.project, &described, prepared);
     if differences.is_empty() {
         return Ok(true);

@@ -118,7 +118,12 @@ mod tests {
     #[test]
     fn the_contract() {
         let lines = ErrorCode::ALL.iter().map(|(code, doc)| {
-            format!("{:>3} {:<24}{}", code.exit_code(), code.as_str(), doc.trim())
+            format!(
+                "{:>3} {:<24}{}",
+                code.exit_code(),
+                code.as_str(),
+                doc.trim()
+            )
         });
         let table = lines.collect::<Vec<_>>().join("\n");
         insta::assert_snapshot!(table, @r"

@@ -160,7 +160,10 @@ impl Printer {
     /// # Errors
     ///
     /// When stdout cannot be written.
-    #[expect(clippy::unused_self, reason = "what goes to stdout goes through the printer")]
+    #[expect(
+        clippy::unused_self,
+        reason = "what goes to stdout goes through the printer"
+    )]
     pub(crate) fn raw(&self, bytes: &[u8]) -> Result<(), CliError> {
         let mut stdout = io::stdout();
         stdout

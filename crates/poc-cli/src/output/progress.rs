@@ -85,7 +85,11 @@ impl<'a> Progress<'a> {
     /// A step that was taken, and what it means for the wait: the one as a line of its own where there
     /// is no display, the other in the display.
     pub(crate) fn step_then(&self, step: impl Into<String>, then: impl Into<String>) {
-        if self.each_step { self.step(step) } else { self.say(then) }
+        if self.each_step {
+            self.step(step);
+        } else {
+            self.say(then);
+        }
     }
 
     /// How far the work is, as a bar.

@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use poc_core::{FlareVersion, Line, Listen};
 
 use crate::args::{Ports, client_count};
+use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
 use crate::output::words;
 
@@ -118,7 +119,14 @@ impl ProjectArgs {
     }
 
     /// Says which flags have no effect beside others.
-    pub(super) fn notices(&self) -> Vec<String> {
+    pub(crate) fn announce(&self, context: &Context) {
+        for notice in self.notices() {
+            context.printer.note(&notice);
+        }
+    }
+
+    /// The flags that have no effect beside others, in words.
+    fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         if self.input.is_some() {
             let ignored = [

@@ -39,6 +39,7 @@ pub(crate) struct Args {
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let settings = context.settings()?;
     args.project.refuse_unsupported()?;
+    args.project.announce(context);
     let runtime = find_runtime(context, &settings, args.project.flare_version())?;
     let plan = plan(context, &args.project, runtime.as_ref())?;
     let data = prepare(
@@ -75,11 +76,7 @@ pub(crate) fn prepare(
     let there = what_is_there(&workspace)?;
     let owns_path = there.as_ref().is_some_and(|there| there.owns_config_path);
     let replace = may_replace(context, &workspace, there.as_ref(), force)?;
-    let input = args
-        .input
-        .as_deref()
-        .map(absolute)
-        .transpose()?;
+    let input = args.input.as_deref().map(absolute).transpose()?;
     let request = Request {
         project: &plan.project,
         workspace: &workspace,

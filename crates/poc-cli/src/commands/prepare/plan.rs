@@ -30,9 +30,6 @@ pub(crate) fn plan(
     runtime: Option<&Runtime>,
 ) -> Result<Plan, CliError> {
     args.refuse_unsupported()?;
-    for notice in args.notices() {
-        context.printer.note(&notice);
-    }
     let (line, flare_version) = version(args.flare_version(), runtime);
     let mut project = if let Some(path) = &args.input {
         read_project(context, path)?

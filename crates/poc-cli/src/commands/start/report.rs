@@ -117,32 +117,47 @@ fn has_or_have(names: &[String]) -> String {
 pub(super) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEvent) {
     match event {
         LaunchEvent::Supervisor { pid } => {
-            context.printer.debug(&format!("the supervisor is process {pid}"));
+            context
+                .printer
+                .debug(&format!("the supervisor is process {pid}"));
         }
         LaunchEvent::Warning(text) => progress.warning(text),
         LaunchEvent::StaleRemoved { file, pid, reason } => {
             progress.note(&stop::stale(file, *pid, *reason));
         }
         LaunchEvent::AlreadyRunning { name, pid } => {
-            let pid = pid.map(|pid| format!(" (process {pid})")).unwrap_or_default();
+            let pid = pid
+                .map(|pid| format!(" (process {pid})"))
+                .unwrap_or_default();
             progress.note(&format!("{name} is running already{pid}"));
         }
         LaunchEvent::Adopted { name, pid } => {
-            progress.note(&format!("{name} runs already (process {pid}), and is watched over again"));
+            progress.note(&format!(
+                "{name} runs already (process {pid}), and is watched over again"
+            ));
         }
         LaunchEvent::Starting { name, pid } => {
-            progress.step_then(format!("{name} started (process {pid})"), "waiting for the server");
+            progress.step_then(
+                format!("{name} started (process {pid})"),
+                "waiting for the server",
+            );
         }
         LaunchEvent::Ready { name } => {
             progress.step_then(format!("{name} is up"), "waiting for the sites to register");
         }
         LaunchEvent::Registered { name } => progress.step(format!("{name} has registered")),
-        LaunchEvent::Waiting { names, .. } => progress.say(format!("waiting for {}", words::list(names))),
-        LaunchEvent::Exited { name, status, .. } => progress.note(&format!("{name} ended: {status}")),
+        LaunchEvent::Waiting { names, .. } => {
+            progress.say(format!("waiting for {}", words::list(names)));
+        }
+        LaunchEvent::Exited { name, status, .. } => {
+            progress.note(&format!("{name} ended: {status}"));
+        }
         LaunchEvent::Restarting { name, in_seconds } => {
             progress.note(&format!("{name} is started again in {in_seconds:.1} s"));
         }
-        LaunchEvent::GaveUp { name, .. } => progress.note(&format!("{name} is given up: it died too often")),
+        LaunchEvent::GaveUp { name, .. } => {
+            progress.note(&format!("{name} is given up: it died too often"));
+        }
         // What is taken back after a failure.
         LaunchEvent::AbortingJobs
         | LaunchEvent::JobsAborted { .. }
