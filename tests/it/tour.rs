@@ -9,7 +9,7 @@ use poc_tests::{Federation, Job, SHORT, poc_snapshot, poc_test};
 fn the_documented_tour() {
     // A path with a space: job processes, too, must find their way.
     let world = poc_test!().with_flare();
-    let jobs = Job::Counting.directory();
+    let jobs = Job::Counting.directory(&world);
     let examples = jobs.parent().unwrap();
 
     // Port 8002 is the documented one, but another test, or the person at this machine, may have it.

@@ -66,7 +66,7 @@ fn nvflares_tools_on_a_poc_of_ours() {
     );
 
     // And NVFlare's own stop, while a job runs.
-    let folder = Job::Waiting.directory();
+    let folder = Job::Waiting.directory(&world);
     let submitted = world
         .nvflare(["--format", "json", "job", "submit", "-j", folder.as_str()])
         .success()

@@ -11,7 +11,8 @@ print("signature", certificate.signature_algorithm_oid._name)
 for title, name in ("subject", certificate.subject), ("issuer", certificate.issuer):
     for part in name.rdns:
         print(title, " + ".join(f"{one.oid.dotted_string}={one.value} ({one._type.name})" for one in part))
-print("days", (certificate.not_valid_after_utc - certificate.not_valid_before_utc).days)
+days = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / 86400
+print("days", round(days))
 print("serial fits", 0 < certificate.serial_number < 1 << 159)
 for extension in sorted(certificate.extensions, key=lambda one: one.oid.dotted_string):
     value = extension.value

@@ -16,15 +16,32 @@ impl Job {
     /// The global model that [`Job::Counting`] ends with.
     pub const COUNTED: [[f64; 2]; 2] = [[3.0, 4.0], [5.0, 6.0]];
 
-    /// The directory to submit.
-    pub fn directory(self) -> Utf8PathBuf {
+    /// The directory to submit: a copy of the job in `world`, since NVFlare writes signatures into
+    /// what it submits.
+    pub fn directory(self, world: &PocTest) -> Utf8PathBuf {
         let name = match self {
             Self::Counting => "counting",
             Self::Waiting => "waiting",
         };
-        Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
+        let source = Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("jobs")
-            .join(name)
+            .join(name);
+        let copy = world.root().join("jobs").join(name);
+        copy_tree(&source, &copy);
+        copy
+    }
+}
+
+fn copy_tree(from: &Utf8Path, to: &Utf8Path) {
+    fs_err::create_dir_all(to).unwrap();
+    for entry in from.read_dir_utf8().unwrap() {
+        let path = entry.unwrap().into_path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_tree(&path, &copy);
+        } else {
+            fs_err::copy(&path, &copy).unwrap();
+        }
     }
 }
 
@@ -65,7 +82,7 @@ impl<'a> Federation<'a> {
     /// Submits a job and gives its ID.
     #[track_caller]
     pub fn submit(self, job: Job) -> String {
-        self.ask(&["submit", job.directory().as_str()])
+        self.ask(&["submit", job.directory(self.world).as_str()])
             .as_str()
             .unwrap()
             .to_owned()

@@ -48,7 +48,7 @@ struct Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     let poc = args.poc.unwrap_or_else(built);
-    let mut bench = Bench::new(&poc, &args.upstream);
+    let mut bench = Bench::new(&absolute(&poc), &absolute(&args.upstream));
     for _ in 0..args.runs {
         bench.prepare();
     }
@@ -70,6 +70,11 @@ fn main() -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// Links are left as they are: a virtual environment *is* its link to a Python.
+fn absolute(path: &Utf8Path) -> Utf8PathBuf {
+    camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// Builds this repository's `poc` for release and gives its path, beside this program's own.
