@@ -71,6 +71,8 @@ fn is_residue(name: &str) -> bool {
     };
     LOGS.iter().any(|log| rotated(log))
         || name == "_process_rc.txt"
+        // What was typed into the FLARE console.
+        || name == ".admin_cli_history"
         || ["pid.fl", "daemon_pid.fl", "shutdown.fl", "restart.fl"].contains(&name)
         || name == "__pycache__"
 }
@@ -234,6 +236,7 @@ mod tests {
             "pid.fl",
             "daemon_pid.fl",
             "_process_rc.txt",
+            ".admin_cli_history",
         ] {
             assert!(is_residue(name), "{name}");
         }
