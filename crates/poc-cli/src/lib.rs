@@ -2,11 +2,11 @@
 //!
 //! A run goes through these rooms:
 //!
-//! 1. [`argv`] rewrites NVFlare's spellings (`-gpu 0 1`) into those that clap reads;
-//! 2. [`args`] and the `Args` struct of each file in [`commands`] say what may be typed;
+//! 1. `argv` rewrites NVFlare's spellings (`-gpu 0 1`) into those that clap reads;
+//! 2. `args` and the `Args` struct of each file in `commands` say what may be typed;
 //! 3. a command turns its arguments and the [settings](poc_core::settings) into plain options, and
 //!    makes one call into `poc-provision`, `poc-launch` or `poc-gpu`;
-//! 4. [`output`] shows what came back, for people or as JSON, and [`error`] what went wrong.
+//! 4. `output` shows what came back, for people or as JSON, and `error` what went wrong.
 //!
 //! Everything that another program could want lies in the libraries below; they do not print, do not
 //! exit, and do not read the environment.

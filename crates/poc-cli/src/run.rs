@@ -71,8 +71,8 @@ fn not_a_command(error: &clap::Error, command: &str, printer: &Printer) -> Resul
             printer.text(&error.render().ansi().to_string())?;
             Ok(0)
         }
-        K::DisplayHelpOnMissingArgumentOrSubcommand => {
-            if printer.is_for_people() {
+        K::DisplayHelpOnMissingArgumentOrSubcommand | K::MissingSubcommand => {
+            if printer.is_for_people() && error.kind() != K::MissingSubcommand {
                 printer.note(&error.render().ansi().to_string());
             }
             let hint = match command {
@@ -147,6 +147,19 @@ mod tests {
         let error = dispatch(&words("--start -n 2"), Env::default(), &quiet()).unwrap_err();
         assert_eq!(error.code(), ErrorCode::InvalidArgs);
         insta::assert_snapshot!(error.message(), @"`--start` is the spelling of NVFlare 2.3 and before; today it is `poc start`");
+    }
+
+    #[test]
+    fn a_missing_command_is_said_so() {
+        for (line, message) in [
+            ("", "`poc` needs a command"),
+            ("--format json", "`poc` needs a command"),
+            ("runtime", "`poc runtime` needs a command"),
+        ] {
+            let json = Printer::new(Format::Json, ColorWhen::Never, false, &Env::default());
+            let error = dispatch(&words(line), Env::default(), &json).unwrap_err();
+            assert_eq!((error.message(), error.code().exit_code()), (message, 4));
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `poc clean`: the workspace is removed, after it was recognised as one.
 
 use camino::Utf8PathBuf;
-use poc_core::workspace::{Prepared, Recognised, Workspace};
+use poc_core::workspace::{Prepared, Recognised, Workspace, WorkspaceLock};
 use serde::Serialize;
 
 use crate::commands::{LOCK_WAIT, prepare, stop};
@@ -55,23 +55,30 @@ pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
         config_file: settings.config_path,
         previous: Some(workspace.previous()).filter(|previous| previous.exists()),
     };
+    if let Recognised::Foreign { reason } = workspace.recognise()? {
+        return Err(foreign(&workspace, &reason));
+    }
     // What `config -pw` set stays; what `prepare` wrote goes.
-    let mut keep_path = false;
-    match workspace.recognise()? {
-        Recognised::Absent | Recognised::Empty => keep_path = true,
-        Recognised::Foreign { reason } => return Err(foreign(&workspace, &reason)),
-        Recognised::Poc(prepared) => {
-            keep_path = prepared
-                .manifest
-                .as_ref()
-                .is_some_and(|manifest| !manifest.config_written);
-            data.stopped = stopped(context, &prepared, force)?;
-            remove(context, &workspace)?;
-            data.status = "removed";
-        }
-        Recognised::Broken { .. } => {
-            remove(context, &workspace)?;
-            data.status = "removed";
+    let mut keep_path = true;
+    if workspace.root().exists() {
+        // Before looking who runs: nobody may start anything from here on.
+        let lock = workspace.lock(LOCK_WAIT)?;
+        match workspace.recognise()? {
+            Recognised::Absent | Recognised::Empty => {}
+            Recognised::Foreign { reason } => return Err(foreign(&workspace, &reason)),
+            Recognised::Poc(prepared) => {
+                let manifest = prepared.manifest.as_ref();
+                keep_path = manifest.is_some_and(|manifest| !manifest.config_written);
+                data.stopped = stopped(context, &prepared, force)?;
+                remove(context, &workspace, &lock)?;
+                data.status = "removed";
+            }
+            Recognised::Broken { .. } => {
+                keep_path = false;
+                prepare::refuse_supervised(&workspace)?;
+                remove(context, &workspace, &lock)?;
+                data.status = "removed";
+            }
         }
     }
     if config.forget(workspace.root(), keep_path) {
@@ -90,10 +97,9 @@ fn stopped(context: &Context, prepared: &Prepared, force: bool) -> Result<Vec<St
     Ok(Vec::new())
 }
 
-fn remove(context: &Context, workspace: &Workspace) -> Result<(), CliError> {
+fn remove(context: &Context, workspace: &Workspace, lock: &WorkspaceLock) -> Result<(), CliError> {
     let _progress = Progress::spinner(&context.printer, format!("removing {}", workspace.root()));
-    let lock = workspace.lock(LOCK_WAIT)?;
-    poc_provision::clean(workspace, Some(&lock))?;
+    poc_provision::clean(workspace, Some(lock))?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What lies in the workspace already, and whether it may go.
 
+use poc_core::fsio::FileLock;
 use poc_core::workspace::{Prepared, Recognised, Workspace};
 use poc_launch::Federation;
 
@@ -29,10 +30,13 @@ pub(super) fn what_is_there(workspace: &Workspace) -> Result<Option<There>, CliE
             reason,
         }
         .into()),
-        Recognised::Broken { .. } => Ok(Some(There {
-            what: "a damaged POC".to_owned(),
-            owns_config_path: false,
-        })),
+        Recognised::Broken { .. } => {
+            refuse_supervised(workspace)?;
+            Ok(Some(There {
+                what: "a damaged POC".to_owned(),
+                owns_config_path: false,
+            }))
+        }
         Recognised::Poc(prepared) => {
             refuse_running(&prepared)?;
             let sites = words::count(prepared.project.clients().count(), "site");
@@ -103,4 +107,26 @@ pub(crate) fn refuse_running(prepared: &Prepared) -> Result<(), CliError> {
         format!("the POC in {} is running: {who}", prepared.workspace.root()),
     )
     .hint("stop it first with `poc stop`"))
+}
+
+/// Refuses to touch a POC that is too damaged to be asked who runs, but has a supervisor.
+///
+/// # Errors
+///
+/// [`ErrorCode::StillRunning`] with the supervisor's process.
+pub(crate) fn refuse_supervised(workspace: &Workspace) -> Result<(), CliError> {
+    let lock = workspace.supervisor_lock();
+    // A lock that cannot be looked at is held by nobody: there is no such directory.
+    if !FileLock::is_held(&lock).unwrap_or(false) {
+        return Ok(());
+    }
+    let root = workspace.root();
+    let error = CliError::new(
+        ErrorCode::StillRunning,
+        format!("the POC in {root} is damaged, and running"),
+    );
+    Err(match FileLock::holder(&lock) {
+        Some(pid) => error.hint(format!("`kill {pid}` lets its supervisor stop everything")),
+        None => error.hint("end its supervisor, which then stops everything"),
+    })
 }
