@@ -291,7 +291,7 @@ fn one_that_dies_while_starting_takes_the_start_with_it() {
 
 fn a_program_that_does_not_exist_fails_the_start() {
     let mut poc = Poc::new(1);
-    poc.edit("server").argv[0] = "/no/such/python".to_owned();
+    "/no/such/python".clone_into(&mut poc.edit("server").argv[0]);
     for wait in [true, false] {
         let error = poc.start_with(poc.plan.clone(), false, wait).0.unwrap_err();
         assert!(
@@ -387,13 +387,11 @@ fn an_idle_supervisor_sleeps() {
             .map(|line| line.rsplit('\t').next().unwrap().parse::<u64>().unwrap())
             .sum()
     };
-    // The last check of the logs is over when a whole second brings no wake-up.
-    let quiet = wait_for("a quiet second", || {
+    // What was begun by the start (a check of the logs two seconds later) is over at some time.
+    wait_for("five quiet seconds", || {
         let before = switches();
-        std::thread::sleep(Duration::from_secs(1));
-        (switches() == before).then_some(before)
+        std::thread::sleep(Duration::from_secs(5));
+        (switches() == before).then_some(())
     });
-    std::thread::sleep(Duration::from_secs(1));
-    assert_eq!(switches(), quiet);
     poc.stop_all();
 }

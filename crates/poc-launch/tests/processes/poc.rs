@@ -67,7 +67,7 @@ impl Poc {
 
     /// Has a participant run another script.
     pub(crate) fn script(mut self, name: &str, script: &str) -> Self {
-        self.edit(name).argv[2] = script.to_owned();
+        script.clone_into(&mut self.edit(name).argv[2]);
         self
     }
 

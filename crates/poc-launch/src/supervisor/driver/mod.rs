@@ -145,7 +145,7 @@ impl<'a> Driver<'a> {
             backend: backend(plan.spawn),
             listener: Some(Listener::bind(&workspace)?),
             connections: Connections::default(),
-            watcher: Watcher::new(workspace.root(), &workspace.poc_dir()),
+            watcher: Watcher::new(workspace.root()),
             log: EventLog::open(&workspace.events_file())?,
             signals: Signals::take()?,
             admin: None,

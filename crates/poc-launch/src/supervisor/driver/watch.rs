@@ -52,8 +52,8 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches the workspace, as the paths say.
-    pub(super) fn new(workspace: &Utf8Path, poc_dir: &Utf8Path) -> Self {
+    /// Watches the workspace's directory.
+    pub(super) fn new(workspace: &Utf8Path) -> Self {
         let inotify = inotify::init(CreateFlags::CLOEXEC | CreateFlags::NONBLOCK).ok();
         let mut watcher = Self {
             blind: inotify.is_none(),
@@ -61,11 +61,19 @@ impl Watcher {
             targets: HashMap::new(),
             kits: HashMap::new(),
         };
-        for directory in [workspace, poc_dir] {
-            let flags = WatchFlags::DELETE_SELF | WatchFlags::MOVE_SELF;
-            watcher.add(directory, flags, Target::Workspace);
-        }
+        watcher.entries_of(workspace);
         watcher
+    }
+
+    /// Notices when entries of a directory go, or the directory itself. A removed directory that
+    /// somebody has open (its control socket, a working directory) only says so to its parent.
+    fn entries_of(&mut self, directory: &Utf8Path) {
+        let flags = WatchFlags::DELETE
+            | WatchFlags::MOVED_FROM
+            | WatchFlags::DELETE_SELF
+            | WatchFlags::MOVE_SELF
+            | WatchFlags::ONLYDIR;
+        self.add(directory, flags, Target::Workspace);
     }
 
     /// For the poll loop.
@@ -86,6 +94,9 @@ impl Watcher {
             | WatchFlags::MOVE_SELF;
         self.kits.insert(kit.name.clone(), kit.clone());
         self.add(&kit.dir, flags, Target::Kit(kit.name.clone()));
+        if let Some(parent) = kit.dir.parent() {
+            self.entries_of(parent);
+        }
     }
 
     /// Watches a console log that exists.
@@ -132,7 +143,8 @@ impl Watcher {
             }
             let gone = flags.intersects(ReadFlags::DELETE_SELF | ReadFlags::MOVE_SELF);
             match self.targets.get(&event.wd()) {
-                Some(Target::Kit(_) | Target::Workspace) if gone => seen.push(Seen::Workspace),
+                Some(Target::Workspace) => seen.push(Seen::Workspace),
+                Some(Target::Kit(_)) if gone => seen.push(Seen::Workspace),
                 Some(Target::Kit(name)) => {
                     let file = event.file_name().and_then(|file| request(file.to_bytes()));
                     seen.extend(file.map(|file| Seen::Request {
@@ -141,7 +153,7 @@ impl Watcher {
                     }));
                 }
                 Some(Target::Log(name)) => seen.push(Seen::Log { name: name.clone() }),
-                Some(Target::Workspace) | None => {}
+                None => {}
             }
         }
         if overflow {
@@ -218,7 +230,7 @@ mod tests {
         }
 
         fn watcher(&self) -> Watcher {
-            let mut watcher = Watcher::new(&self.root(), &self.root().join(".poc"));
+            let mut watcher = Watcher::new(&self.root());
             watcher.kit(&self.kit());
             watcher
         }
@@ -275,6 +287,8 @@ mod tests {
         for moved in [true, false] {
             let place = Place::new();
             let mut watcher = place.watcher();
+            // As the supervisor and a participant have them open.
+            let _open = [place.root().join(".poc"), place.kit().dir].map(std::fs::File::open);
             if moved {
                 let aside = place.root().with_file_name("elsewhere");
                 fs_err::rename(place.root(), aside).unwrap();
