@@ -74,7 +74,7 @@ pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
                 data.status = "removed";
             }
             Recognised::Broken { .. } => {
-                keep_path = false;
+                keep_path = !prepare::owns_config_path(&workspace);
                 prepare::refuse_supervised(&workspace)?;
                 remove(context, &workspace, &lock)?;
                 data.status = "removed";

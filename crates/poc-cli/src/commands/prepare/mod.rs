@@ -14,7 +14,7 @@ use poc_provision::{Event, Provisioned, Request};
 
 pub(crate) use self::flags::ProjectArgs;
 pub(crate) use self::plan::{Plan, plan};
-pub(crate) use self::replace::{refuse_running, refuse_supervised};
+pub(crate) use self::replace::{owns_config_path, refuse_running, refuse_supervised};
 pub(crate) use self::report::{Data, headline};
 
 use self::plan::find_runtime;

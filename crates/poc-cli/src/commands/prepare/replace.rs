@@ -1,7 +1,7 @@
 //! What lies in the workspace already, and whether it may go.
 
 use poc_core::fsio::FileLock;
-use poc_core::workspace::{Prepared, Recognised, Workspace};
+use poc_core::workspace::{Manifest, Prepared, Recognised, Workspace};
 use poc_launch::Federation;
 
 use crate::context::Context;
@@ -34,7 +34,7 @@ pub(super) fn what_is_there(workspace: &Workspace) -> Result<Option<There>, CliE
             refuse_supervised(workspace)?;
             Ok(Some(There {
                 what: "a damaged POC".to_owned(),
-                owns_config_path: false,
+                owns_config_path: owns_config_path(workspace),
             }))
         }
         Recognised::Poc(prepared) => {
@@ -48,6 +48,16 @@ pub(super) fn what_is_there(workspace: &Workspace) -> Result<Option<There>, CliE
             }))
         }
     }
+}
+
+/// Whether the workspace's own `prepare` put its path into config.conf, by its manifest; where that
+/// cannot be read, the path may be somebody's choice.
+pub(crate) fn owns_config_path(workspace: &Workspace) -> bool {
+    let manifest = Manifest::load(&workspace.manifest_file());
+    manifest
+        .ok()
+        .flatten()
+        .is_some_and(|manifest| manifest.config_written)
 }
 
 /// Whether what is there may be replaced: by the flag, or by a yes.

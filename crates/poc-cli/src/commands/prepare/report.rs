@@ -133,13 +133,14 @@ pub(super) fn text(data: &Data) -> String {
             .iter()
             .map(|file| file.as_str())
             .collect();
+        let why = match files.as_slice() {
+            // It was damaged: what in it is the user's could not be told.
+            [] => String::new(),
+            files => format!(", because of {}", words::list(files)),
+        };
         line(
             "old workspace",
-            format!(
-                "kept as {}, because of {}",
-                style::literal(previous),
-                words::list(&files)
-            ),
+            format!("kept as {}{why}", style::literal(previous)),
         );
     }
     if !data.runtime_found {

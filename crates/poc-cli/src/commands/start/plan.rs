@@ -1,10 +1,8 @@
 //! From names and GPUs to a launch plan.
 
-use std::collections::BTreeMap;
-
 use poc_core::settings::Settings;
 use poc_core::workspace::Prepared;
-use poc_gpu::Request;
+use poc_gpu::{Assignment, Host, Request, Share};
 use poc_launch::plan::{self, LaunchPlan, PlanRequest, SiteGpus};
 use poc_launch::runtime::{self, Runtime};
 
@@ -50,8 +48,13 @@ pub(crate) fn plan(
     selection: &Selection,
     args: &ServiceArgs,
 ) -> Result<(LaunchPlan, Vec<String>), CliError> {
-    let (gpus, warnings) = deal(context, prepared, selection, args.gpu.as_deref())?;
-    let plan = plan::build(&PlanRequest {
+    let host = gpus::host(context);
+    let dealt = deal(prepared, selection, args.gpu.as_deref(), &host)?;
+    let gpus = dealt
+        .iter()
+        .map(|(site, share)| (site.to_owned(), site_gpus(share)))
+        .collect();
+    let mut plan = plan::build(&PlanRequest {
         prepared,
         runtime,
         selected: &selection.services,
@@ -59,42 +62,38 @@ pub(crate) fn plan(
         env: &context.env,
         spawn: args.spawn.into(),
     })?;
+    for participant in &mut plan.participants {
+        let unset = dealt
+            .unset(&participant.name)
+            .iter()
+            .copied()
+            .map(str::to_owned);
+        participant.unset.extend(unset);
+    }
+    let mut warnings = host.warnings();
+    warnings.extend(dealt.warnings);
     Ok((plan, warnings))
 }
 
+/// Deals over all sites of the project, or over the selected ones: the request decides.
 fn deal(
-    context: &Context,
     prepared: &Prepared,
     selection: &Selection,
     words: Option<&[String]>,
-) -> Result<(BTreeMap<String, SiteGpus>, Vec<String>), CliError> {
+    host: &Host,
+) -> Result<Assignment, CliError> {
     let request = Request::parse(words.unwrap_or_default())?;
-    let all: Vec<String> = prepared
-        .project
-        .clients()
-        .map(|client| client.name.clone())
-        .collect();
-    let selected: Vec<String> = all
-        .iter()
-        .filter(|name| selection.services.contains(name))
-        .cloned()
-        .collect();
-    let host = gpus::host(context);
-    let dealt = poc_gpu::deal(&request, &all, &selected, &host)?;
-    let mut warnings = host.warnings();
-    warnings.extend(dealt.warnings.iter().cloned());
-    let gpus = dealt
-        .iter()
-        .map(|(site, share)| {
-            let ids = share.gpus().iter().map(ToString::to_string).collect();
-            (
-                site.to_owned(),
-                SiteGpus {
-                    ids,
-                    environment: share.environment(),
-                },
-            )
-        })
-        .collect();
-    Ok((gpus, warnings))
+    let sites = prepared.project.clients();
+    let all: Vec<String> = sites.map(|client| client.name.clone()).collect();
+    let mut selected = all.clone();
+    selected.retain(|name| selection.services.contains(name));
+    Ok(poc_gpu::deal(&request, &all, &selected, host)?)
+}
+
+/// A share as the plain values that `poc-launch` knows.
+fn site_gpus(share: &Share) -> SiteGpus {
+    SiteGpus {
+        ids: share.gpus().iter().map(ToString::to_string).collect(),
+        environment: share.environment(),
+    }
 }
