@@ -51,14 +51,14 @@ mod tests {
 
     #[test]
     fn dots_and_slashes_go() {
-        let cwd = Utf8Path::new("/home/mia/work");
+        let cwd = Utf8Path::new("/home/mia/dir");
         for (given, expected) in [
-            ("poc", "/home/mia/work/poc"),
-            ("./a/../b/", "/home/mia/work/b"),
+            ("poc", "/home/mia/dir/poc"),
+            ("./a/../b/", "/home/mia/dir/b"),
             ("../../../../x", "/x"),
             ("/tmp//nvflare/./poc/", "/tmp/nvflare/poc"),
-            ("a b/é", "/home/mia/work/a b/é"),
-            (".", "/home/mia/work"),
+            ("a b/é", "/home/mia/dir/a b/é"),
+            (".", "/home/mia/dir"),
         ] {
             assert_eq!(absolute(given.into(), cwd), expected, "{given}");
         }

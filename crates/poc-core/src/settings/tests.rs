@@ -7,7 +7,7 @@ fn resolve(overrides: &Overrides, env: &[(&str, &str)], conf: &str) -> Result<Se
             .chain(env.iter().copied()),
     );
     let file = ConfigFile::parse(&ConfigFile::path_in(Utf8Path::new("/home/mia")), conf)?;
-    Settings::resolve(overrides, &env, &file, Utf8Path::new("/work/dir"))
+    Settings::resolve(overrides, &env, &file, Utf8Path::new("/srv/dir"))
 }
 
 fn source_of(conf: &str) -> String {
@@ -29,7 +29,7 @@ fn each_place_beats_those_below_it() {
     let env = [("NVFLARE_POC_WORKSPACE", "/env/./x/..")];
     let none = Overrides::default();
     for (overrides, env, conf, workspace, source) in [
-        (&given, &env[..], BOTH, "/work/dir/flag", "--workspace"),
+        (&given, &env[..], BOTH, "/srv/dir/flag", "--workspace"),
         (
             &none,
             &env[..],
@@ -103,7 +103,7 @@ fn the_startup_kit_is_the_active_one_else_the_older_key() {
         kit(&[("NVFLARE_STARTUP_KIT_DIR", "kits/a")], registered)
             .0
             .unwrap(),
-        "/work/dir/kits/a"
+        "/srv/dir/kits/a"
     );
     assert_eq!(
         kit(&[], "startup_kit.path = /old"),
@@ -128,7 +128,7 @@ fn examples_come_from_the_flag_or_from_nvflare_s_checkout() {
         ..Overrides::default()
     };
     let home = [("NVFLARE_HOME", "/src/NVFlare")];
-    assert_eq!(examples(&flag, &home).unwrap(), "/work/dir/jobs");
+    assert_eq!(examples(&flag, &home).unwrap(), "/srv/dir/jobs");
     assert_eq!(
         examples(&Overrides::default(), &home).unwrap(),
         "/src/NVFlare/examples"
@@ -150,7 +150,7 @@ fn a_python_without_a_slash_stays_a_name_to_look_for() {
     );
     assert_eq!(
         python(&[("POC_PYTHON", "venv/bin/python")], "").unwrap(),
-        "/work/dir/venv/bin/python"
+        "/srv/dir/venv/bin/python"
     );
     assert_eq!(
         python(&[], "poc.python = ~/venv/bin/python").unwrap(),
