@@ -73,6 +73,7 @@ impl Bench {
     fn upstream(&self, args: &[&str]) -> Run {
         self.world
             .nvflare(args)
+            .limit(PATIENCE)
             .env("NVFLARE_POC_WORKSPACE", self.world.root().join("upstream"))
     }
 
