@@ -27,6 +27,17 @@ pub(crate) struct Progress {
     read: usize,
 }
 
+/// What a log says of the starts that are under way.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    /// Participants that are up, or have registered.
+    pub(crate) ready: Vec<String>,
+    /// The server cannot listen on its port; it goes on trying, but that is no start.
+    pub(crate) cannot_listen: Option<String>,
+    /// Too much was written without saying so: nothing more can be expected of this log.
+    pub(crate) is_flood: bool,
+}
+
 impl Progress {
     /// Reads what is written from now on.
     pub(crate) fn from_now(name: &str, role: Role, log: &Utf8Path) -> Self {
@@ -41,27 +52,35 @@ impl Progress {
         }
     }
 
-    /// Whether the server is up, or the site has registered, by what was written since; `None` where
-    /// nothing more can be expected of this log.
-    pub(crate) fn is_ready(&mut self) -> Option<bool> {
+    /// What was written since.
+    pub(crate) fn read(&mut self) -> News {
+        let mut news = News::default();
         loop {
-            let bytes = self.follower.read().ok()?;
+            let bytes = self.follower.read().unwrap_or_default();
             if bytes.is_empty() {
-                return Some(false);
+                return news;
             }
-            let sightings = self.scanner.feed(&bytes);
-            if sightings.iter().any(|sighting| self.is_it(sighting)) {
-                return Some(true);
+            for sighting in self.scanner.feed(&bytes) {
+                match sighting {
+                    Sighting::CannotListen { reason } if self.role == Role::Server => {
+                        news.cannot_listen = Some(reason);
+                    }
+                    // The server's word on its sites is as good as their own.
+                    Sighting::Joined { client } if self.role == Role::Server => {
+                        news.ready.push(client);
+                    }
+                    other if says_ready(&other, &self.name, self.role) => {
+                        news.ready.push(self.name.clone());
+                    }
+                    _ => {}
+                }
             }
             self.read += bytes.len();
             if self.read > MOST {
-                return None;
+                news.is_flood = true;
+                return news;
             }
         }
-    }
-
-    fn is_it(&self, sighting: &Sighting) -> bool {
-        says_ready(sighting, &self.name, self.role)
     }
 }
 
@@ -197,21 +216,29 @@ mod tests {
         let log = Log::new();
         log.write(REGISTERED);
         let mut site = Progress::from_now("site-1", Role::Client, &log.path());
-        assert_eq!(site.is_ready(), Some(false));
+        assert_eq!(site.read(), News::default());
         log.write(&REGISTERED.replace("site-1", "site-10"));
         log.write("t - root - INFO - Server started\n");
-        assert_eq!(site.is_ready(), Some(false));
+        assert_eq!(site.read(), News::default());
         log.write(REGISTERED);
-        assert_eq!(site.is_ready(), Some(true));
+        assert_eq!(site.read().ready, ["site-1"]);
+        assert_eq!(site.read(), News::default());
     }
 
     #[test]
     fn a_log_that_appears_later_is_read_from_its_beginning() {
         let log = Log::new();
         let mut server = Progress::from_now("server", Role::Server, &log.path());
-        assert_eq!(server.is_ready(), Some(false));
+        assert_eq!(server.read(), News::default());
         log.write("t - root - INFO - Server started\n");
-        assert_eq!(server.is_ready(), Some(true));
+        assert_eq!(server.read().ready, ["server"]);
+        log.write("t - ClientManager - INFO - Client: New client site-2@127.0.0.1 joined. Sent\n");
+        assert_eq!(server.read().ready, ["site-2"]);
+        let taken = "failed with exception OSError: address already in use";
+        log.write(&format!(
+            "t - x - ERROR - Connector [CH1 PASSIVE http://0:1] {taken}\n"
+        ));
+        assert!(server.read().cannot_listen.is_some());
     }
 
     #[test]
@@ -242,7 +269,7 @@ mod tests {
         let log = Log::new();
         let mut site = Progress::from_now("site-1", Role::Client, &log.path());
         log.write(&"x".repeat(MOST + 1));
-        assert_eq!(site.is_ready(), None);
+        assert!(site.read().is_flood);
     }
 
     #[test]

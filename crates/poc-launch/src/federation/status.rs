@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use camino::Utf8PathBuf;
 use poc_core::project::Role;
 use poc_core::workspace::Kit;
+use procfs::process::Stat;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -12,7 +13,7 @@ use super::Federation;
 use super::survey::{Keeper, Survey};
 use crate::Error;
 use crate::plan;
-use crate::process::{Identity, Usage};
+use crate::process::Identity;
 use crate::ready;
 use crate::supervisor::control::ParticipantState;
 
@@ -78,7 +79,8 @@ pub struct ParticipantStatus {
     pub restarts: u32,
     /// Processor use over the life of its process, in per cent of one core.
     pub cpu_percent: Option<f64>,
-    /// Memory in bytes (the proportional share, where the system tells it).
+    /// Memory in bytes: its resident set, which counts what it shares with others in full. (The
+    /// proportional share would take the kernel a millisecond for each process.)
     pub memory_bytes: Option<u64>,
     /// Its GPUs.
     pub gpus: Vec<String>,
@@ -107,7 +109,7 @@ impl Federation {
     ///
     /// [`Error::Io`] where the system cannot be looked at.
     pub fn status(&self) -> Result<Status, Error> {
-        let survey = Survey::look(&self.prepared)?;
+        let survey = Survey::glance(&self.prepared)?;
         Ok(self.status_of(&survey))
     }
 
@@ -148,8 +150,9 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
     let snapshot = survey.snapshot(&kit.name);
     let running = survey.running(kit);
     let identity = running.as_ref().and_then(|it| it.identity.as_ref());
+    let stat = identity.and_then(stat);
     let state = match (snapshot, &running) {
-        _ if identity.is_some_and(is_suspended) => ParticipantState::Suspended,
+        _ if stat.as_ref().is_some_and(is_suspended) => ParticipantState::Suspended,
         (Some(snapshot), _) if snapshot.state.is_active() => snapshot.state,
         (_, Some(running)) if running.identity.is_some() => ParticipantState::Running,
         // A watchdog that is about to start it.
@@ -167,7 +170,6 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
         _ => ready::has_become_ready(&kit.console_log(), &kit.name, kit.role).then_some(true),
     };
     let uptime = identity.and_then(Identity::uptime);
-    let usage = identity.and_then(Usage::of);
     ParticipantStatus {
         name: kit.name.clone(),
         role: kit.role,
@@ -183,10 +185,11 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
             .map(|it| it.restarts)
             .or(recorded.map(|it| it.restarts))
             .unwrap_or(0),
-        cpu_percent: usage
+        cpu_percent: stat
+            .as_ref()
             .zip(uptime)
-            .and_then(|(usage, uptime)| percent(usage.cpu, uptime)),
-        memory_bytes: usage.map(|usage| usage.memory),
+            .and_then(|(stat, uptime)| percent(cpu(stat), uptime)),
+        memory_bytes: stat.map(|stat| stat.rss.saturating_mul(procfs::page_size())),
         gpus: snapshot.map(|it| it.gpus.clone()).unwrap_or_default(),
         registered,
         ports: if kit.role == Role::Server {
@@ -220,14 +223,25 @@ fn warnings(survey: &Survey, participants: &[ParticipantStatus]) -> Vec<String> 
     warnings
 }
 
+/// What /proc says of it, while it is alive.
+fn stat(identity: &Identity) -> Option<Stat> {
+    let pid = i32::try_from(identity.pid).ok()?;
+    let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
+    (stat.starttime == identity.start_time).then_some(stat)
+}
+
 /// Halted by a signal, or by a debugger.
-fn is_suspended(identity: &Identity) -> bool {
-    i32::try_from(identity.pid)
-        .ok()
-        .and_then(|pid| procfs::process::Process::new(pid).ok()?.stat().ok())
-        .is_some_and(|stat| {
-            matches!(stat.state, 'T' | 't') && stat.starttime == identity.start_time
-        })
+fn is_suspended(stat: &Stat) -> bool {
+    matches!(stat.state, 'T' | 't')
+}
+
+/// Processor time so far.
+fn cpu(stat: &Stat) -> Duration {
+    let ticks = Duration::from_secs(stat.utime + stat.stime);
+    ticks
+        / u32::try_from(procfs::ticks_per_second())
+            .unwrap_or(100)
+            .max(1)
 }
 
 fn port(address: &str) -> Option<u16> {

@@ -51,7 +51,22 @@ pub(super) enum Keeper {
 }
 
 impl Survey {
+    /// Looks at everything.
     pub(super) fn look(prepared: &Prepared) -> Result<Self, Error> {
+        Self::with_scope(prepared, &scope(prepared))
+    }
+
+    /// Looks at participants and consoles only, by their command lines: the environments of all
+    /// processes, where the cookie would be, take longer to read than all the rest.
+    pub(super) fn glance(prepared: &Prepared) -> Result<Self, Error> {
+        let scope = Scope {
+            cookie: None,
+            ..scope(prepared)
+        };
+        Self::with_scope(prepared, &scope)
+    }
+
+    fn with_scope(prepared: &Prepared, scope: &Scope) -> Result<Self, Error> {
         let workspace = &prepared.workspace;
         let supervisor = match Client::connect(workspace)? {
             Some(mut client) => match client.ask(&Request::Status {}, ANSWER) {
@@ -70,7 +85,7 @@ impl Survey {
             supervisor,
             silent,
             record: Record::load(workspace),
-            found: scope(prepared).find()?,
+            found: scope.find()?,
             kits: startable_kits(prepared),
         })
     }

@@ -17,7 +17,7 @@ pub enum Sighting {
         /// The client's name.
         client: String,
     },
-    /// In the server's log: this client has registered.
+    /// In the server's log: this client has registered, or come back to a server that was restarted.
     Joined {
         /// The client's name.
         client: String,
@@ -97,6 +97,11 @@ fn read(line: &str) -> Option<Sighting> {
         Some(Sighting::Joined {
             client: client.to_owned(),
         })
+    } else if let Some(rest) = message.strip_prefix("Re-activate the client: ") {
+        let (client, _) = rest.split_once(" at ")?;
+        Some(Sighting::Joined {
+            client: client.to_owned(),
+        })
     } else if message.starts_with("Connector [") && message.contains(" PASSIVE ") {
         let (_, reason) = message.split_once(" failed with exception ")?;
         Some(Sighting::CannotListen {
@@ -154,6 +159,14 @@ new pid 3590
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_client_that_comes_back_to_a_restarted_server() {
+        let line = "2026-11-24 18:38:49,356 - ClientManager - INFO - Re-activate the client: site-1 at site-1\n";
+        let client = "site-1".to_owned();
+        let sightings = Scanner::default().feed(line.as_bytes());
+        assert_eq!(sightings, [Sighting::Joined { client }]);
     }
 
     #[test]

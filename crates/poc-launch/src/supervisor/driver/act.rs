@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use camino::Utf8Path;
 use poc_core::env;
+use poc_core::project::Role;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -121,6 +122,9 @@ impl Driver<'_> {
         write_marker(&plan.log)?;
         let log_start = fs_err::metadata(&plan.log)?.len();
         let progress = Progress::from_now(name, plan.role, &plan.log);
+        if plan.role != Role::Server {
+            self.read_server_log();
+        }
         // Before it can write its first line.
         self.watcher.log(name, &plan.log, Attention::Full);
         let environment = self.environment(&plan);
@@ -248,6 +252,9 @@ impl Driver<'_> {
             ready,
             restarts,
         });
+        if !ready && plan.role != Role::Server {
+            self.read_server_log();
+        }
         self.plan_asking(&plan.name);
         // What was asked while nobody listened.
         self.notice_request_files(&plan.name);
@@ -429,10 +436,13 @@ impl Driver<'_> {
         let Some(child) = self.children.get_mut(name) else {
             return;
         };
-        child.progress = None;
         child.been_ready = true;
-        if let Some(plan) = self.plan.participant(name) {
-            self.watcher.log(name, &plan.log.clone(), Attention::Once);
+        self.attend(name);
+        // The last site to register is the last that the server's log was read for.
+        let servers = self.plan.participants.iter();
+        let servers = servers.filter(|plan| plan.role == Role::Server && plan.name != name);
+        for server in servers.map(|plan| plan.name.clone()).collect::<Vec<_>>() {
+            self.attend(&server);
         }
     }
 

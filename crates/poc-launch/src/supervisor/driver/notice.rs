@@ -15,9 +15,9 @@ use super::watch::{Attention, Seen};
 use super::{Asking, Driver};
 use crate::logs::redact;
 use crate::process::Kind;
-use crate::ready::{self, Progress};
+use crate::ready::{self, News, Progress};
 use crate::supervisor::control::{Line, Reply};
-use crate::supervisor::state::{Event, Phase};
+use crate::supervisor::state::{Event, Participant, Phase};
 use crate::supervisor::{Happening, RequestFile};
 
 /// How long the abort of running jobs may take when nobody says otherwise.
@@ -61,17 +61,11 @@ impl Driver<'_> {
         Some(self.state.participants.get(name)?.role)
     }
 
-    /// After the server's death the sites register anew, and say so in their logs.
+    /// After the server's death the sites come back to the next one; that is in its log, which is
+    /// read from its beginning.
     fn await_registrations(&mut self) {
-        for plan in &self.plan.participants {
-            if plan.role != Role::Server
-                && let Some(child) = self.children.get_mut(&plan.name)
-            {
-                let progress = Progress::from_now(&plan.name, plan.role, &plan.log);
-                child.progress = Some(progress);
-                child.since = Instant::now();
-                self.watcher.log(&plan.name, &plan.log, Attention::Full);
-            }
+        for child in self.children.values_mut() {
+            child.since = Instant::now();
         }
         for name in self.children.keys().cloned().collect::<Vec<_>>() {
             self.plan_asking(&name);
@@ -150,27 +144,80 @@ impl Driver<'_> {
     }
 
     fn notice_log(&mut self, name: &str) {
-        let Some(child) = self.children.get_mut(name) else {
-            return;
+        let news = match self.children.get_mut(name) {
+            Some(child) => child.progress.as_mut().map(Progress::read),
+            None => return,
         };
-        match child.progress.as_mut().map(Progress::is_ready) {
-            Some(Some(true)) => self.feed(Event::Ready {
-                name: name.to_owned(),
-            }),
-            Some(None) => {
-                // It floods its log: only the server can tell now.
-                child.progress = None;
-                child.hidden = true;
-                if let Some(plan) = self.plan.participant(name) {
-                    self.watcher.log(name, &plan.log, Attention::Once);
-                }
-                self.plan_asking(name);
-            }
-            Some(Some(false)) | None => {}
+        let News {
+            ready,
+            cannot_listen,
+            is_flood,
+        } = news.unwrap_or_default();
+        for name in ready {
+            self.feed(Event::Ready { name });
         }
+        if let Some(reason) = cannot_listen {
+            self.trouble(format_args!("{name} cannot listen: {reason}"));
+            // It would go on trying for ever, with nobody able to reach it.
+            let killed = self.children.get(name).map(|it| it.process.signal(true));
+            if let Some(Err(error)) = killed {
+                self.trouble(format_args!("cannot end {name}: {error}"));
+            }
+        }
+        if is_flood && let Some(child) = self.children.get_mut(name) {
+            // Only the server can tell now.
+            child.progress = None;
+            child.hidden = true;
+            self.plan_asking(name);
+        }
+        self.attend(name);
         self.log_checks
             .entry(name.to_owned())
             .or_insert_with(|| Instant::now() + LOG_CHECK);
+    }
+
+    /// Reads a log as long as something is to be expected of it: of the server's, as long as a site
+    /// has not registered.
+    pub(super) fn attend(&mut self, name: &str) {
+        let wanted = self.is_awaited(name);
+        let (Some(child), Some(plan)) = (self.children.get_mut(name), self.plan.participant(name))
+        else {
+            return;
+        };
+        if !wanted {
+            child.progress = None;
+        }
+        let attention = match child.progress {
+            Some(_) => Attention::Full,
+            None => Attention::Once,
+        };
+        self.watcher.log(name, &plan.log, attention);
+    }
+
+    fn is_awaited(&self, name: &str) -> bool {
+        let unready = |participant: &Participant| {
+            !participant.ready && matches!(participant.phase, Phase::Alive { .. })
+        };
+        match self.state.participants.get(name) {
+            Some(server) if server.role == Role::Server => {
+                unready(server) || self.state.participants.values().any(unready)
+            }
+            Some(site) => unready(site),
+            None => false,
+        }
+    }
+
+    /// Begins to read the log of a server again, for the sake of a site that is started later.
+    pub(super) fn read_server_log(&mut self) {
+        for plan in &self.plan.participants {
+            if plan.role == Role::Server
+                && let Some(child) = self.children.get_mut(&plan.name)
+                && child.progress.is_none()
+            {
+                self.watcher.log(&plan.name, &plan.log, Attention::Full);
+                child.progress = Some(Progress::from_now(&plan.name, plan.role, &plan.log));
+            }
+        }
     }
 
     /// Keeps logs under their cap, and listens for the next change of those that were looked at.
@@ -200,12 +247,7 @@ impl Driver<'_> {
                 Ok(None) => {}
                 Err(error) => self.trouble(format_args!("cannot cap the log of {name}: {error}")),
             }
-            let attention = match self.children.get(&name) {
-                Some(child) if child.progress.is_some() => Attention::Full,
-                Some(_) => Attention::Once,
-                None => continue,
-            };
-            self.watcher.log(&name, &log, attention);
+            self.attend(&name);
         }
     }
 
