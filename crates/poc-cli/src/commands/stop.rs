@@ -61,6 +61,9 @@ pub(crate) struct Data {
     nothing_ran: bool,
     #[serde(skip)]
     server_stopped: bool,
+    /// Who was to be stopped; empty for everybody.
+    #[serde(skip)]
+    asked: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -120,7 +123,9 @@ pub(crate) fn stop(context: &Context, prepared: &Prepared, args: &Args) -> Resul
         let progress = Progress::spinner(&context.printer, "stopping");
         Federation::open(prepared).stop(&options, &mut |event| show(context, &progress, &event))?
     };
-    conclude(prepared, stopped, args.no_wait)
+    let mut data = conclude(prepared, stopped, args.no_wait)?;
+    data.asked = options.names.unwrap_or_default();
+    Ok(data)
 }
 
 /// What came of a stop.
@@ -185,6 +190,7 @@ fn data(server: &str, stopped: Stopped, no_wait: bool) -> Data {
             })
             .collect(),
         nothing_ran: stopped.nothing_ran,
+        asked: Vec::new(),
     }
 }
 
@@ -241,6 +247,10 @@ pub(crate) fn text(data: &Data) -> String {
             "Stopping; {} shows when it is done\n",
             style::literal("`poc status`")
         ),
+        _ if data.nothing_ran && !data.asked.is_empty() => {
+            let verb = if data.asked.len() == 1 { "was" } else { "were" };
+            format!("{} {verb} not running\n", words::list(&data.asked))
+        }
         _ if data.nothing_ran => "Nothing was running\n".to_owned(),
         "stopped" => format!(
             "{} Stopped {}; no process is left\n",
@@ -353,6 +363,21 @@ mod tests {
           | 9 python3 -u -m x (it did not end after SIGKILL)
 
         hint: run `poc stop` again, or end them with `kill`
+        ");
+    }
+
+    #[test]
+    fn who_was_not_running_is_named() {
+        let nothing = Stopped {
+            nothing_ran: true,
+            remaining: names(&["site-1"]),
+            ..Stopped::default()
+        };
+        let mut data = data("server", nothing, false);
+        data.asked = names(&["server"]);
+        insta::assert_snapshot!(text(&data), @r"
+        server was not running
+          still running: site-1
         ");
     }
 
