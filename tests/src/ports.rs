@@ -1,14 +1,19 @@
 use std::{
     fs::{File, TryLockError},
-    net::TcpListener,
+    io,
+    net::{Ipv4Addr, SocketAddrV4},
     process,
+    sync::atomic::{AtomicU16, Ordering},
 };
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, socket_with};
 
 use crate::Build;
 
 /// Below the range from which the kernel takes ports for outgoing connections (32768 on Linux), or
 /// another test's client could sit on a port between its choice and its use.
-const RANGE: std::ops::Range<u16> = 20_000..32_000;
+const FIRST: u16 = 20_000;
+const COUNT: u16 = 12_000;
 
 /// TCP ports that no other test will take while this value lives, in this process or another.
 #[derive(Debug)]
@@ -18,32 +23,46 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// Reserves `count` ports on which nothing listens.
+    /// Reserves `count` ports on which nothing listens, or has listened in the last minute.
     pub fn reserve(build: &Build, count: usize) -> Self {
+        // Each test of a process begins behind the one before it.
+        static TURN: AtomicU16 = AtomicU16::new(0);
+        let own = u16::try_from(process::id() % u32::from(COUNT)).unwrap();
+
         let directory = build.tmp().join("ports");
         fs_err::create_dir_all(&directory).unwrap();
-        let mut reserved = Self { held: Vec::new() };
-        let first = RANGE.start + u16::try_from(process::id() % 10_000).unwrap();
-        for port in (first..RANGE.end).chain(RANGE.start..first) {
-            if reserved.held.len() == count {
-                return reserved;
+        let mut held = Vec::new();
+        for _ in 0..COUNT {
+            if held.len() == count {
+                return Self { held };
             }
+            let turn = TURN.fetch_add(1, Ordering::Relaxed);
+            let port = FIRST + (own + turn % COUNT) % COUNT;
             let lock = File::create(directory.join(port.to_string())).unwrap();
             match lock.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => continue,
+                Ok(()) if is_unused(port).is_ok() => held.push((port, lock)),
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => panic!("locking port {port}: {error}"),
             }
-            // All addresses at once: a listener on any of them is in the way.
-            if TcpListener::bind(("0.0.0.0", port)).is_ok() {
-                reserved.held.push((port, lock));
-            }
         }
-        panic!("no {count} free ports in {RANGE:?}");
+        panic!("no {count} free ports from {FIRST} on");
     }
 
     /// The port at `index`.
     pub fn get(&self, index: usize) -> u16 {
         self.held[index].0
     }
+}
+
+/// Whether a port could be bound on every address, with no connection of an earlier test in TIME_WAIT
+/// on it. The standard library's listener would not mind those; NVFlare's preflight check does.
+fn is_unused(port: u16) -> io::Result<()> {
+    let socket = socket_with(
+        AddressFamily::INET,
+        SocketType::STREAM,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
+    bind(&socket, &SocketAddrV4::new(Ipv4Addr::UNSPECIFIED, port))?;
+    Ok(())
 }

@@ -5,6 +5,9 @@ use poc_tests::{Build, PocTest, Run, SHORT, wait_for};
 
 use crate::{keys, report::Report};
 
+/// NVFlare's own command can take minutes to leave after its work is done, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(300);
+
 /// What is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Step {
