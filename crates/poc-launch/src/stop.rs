@@ -1,14 +1,14 @@
 //! Ending a POC that no supervisor of ours keeps: what a killed supervisor left, and what NVFlare's own
 //! `nvflare poc start` made.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::fsio::FileLock;
 use poc_core::workspace::{Kit, Workspace};
 
 use crate::Error;
-use crate::admin::{AdminOps as _, Link};
+use crate::admin::{AdminOps, Link};
 use crate::plan::AdminPlan;
 use crate::process::pid_file::{self, Judgement};
 use crate::process::{Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end};
@@ -52,21 +52,49 @@ impl Targets<'_> {
     }
 }
 
+/// How often a job that was aborted is asked for.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
 /// Aborts the running jobs through a helper of its own, within about `limit`, and says which.
 pub(crate) fn abort_jobs(
     python: &Utf8Path,
     admin: &AdminPlan,
     limit: Duration,
 ) -> Result<Vec<String>, Error> {
-    let deadline = std::time::Instant::now() + limit;
-    let left = || deadline.saturating_duration_since(std::time::Instant::now());
     let mut link = Link::start(python, &admin.kit, &admin.user, [])?;
+    abort_running(&mut link, limit)
+}
+
+/// Aborts the running jobs within about `limit`, and says which. It waits until the server has put
+/// down that they are: NVFlare acknowledges an abort after some 3 s and writes it into its job store
+/// after some 4 more, and a server that ends in between says for ever after that the job is running.
+pub(crate) fn abort_running(
+    admin: &mut impl AdminOps,
+    limit: Duration,
+) -> Result<Vec<String>, Error> {
+    let deadline = Instant::now() + limit;
+    let left = || deadline.saturating_duration_since(Instant::now());
     let mut aborted = Vec::new();
-    for job in link.jobs(left())? {
-        if job.status.is_running() {
-            link.abort(&job.id, left())?;
-            aborted.push(job.id);
+    for job in admin.jobs(left())? {
+        if !job.status.is_running() {
+            continue;
         }
+        match admin.abort(&job.id, left()) {
+            Ok(()) => aborted.push(job.id),
+            // Running by the job store alone: the server was killed once, while the job ran.
+            Err(Error::AdminRefused { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let mut unfinished = aborted.clone();
+    while !unfinished.is_empty() && !left().is_zero() {
+        std::thread::sleep(ASK_AGAIN.min(left()));
+        // They are aborted, whatever comes of asking.
+        unfinished.retain(|id| {
+            admin
+                .job(id, left())
+                .is_ok_and(|job| job.status.is_running())
+        });
     }
     Ok(aborted)
 }
@@ -113,4 +141,57 @@ pub(crate) fn python_of(workspace: &Workspace, found: &[Found]) -> Option<Utf8Pa
             .map(Utf8PathBuf::from)
             .find(|python| python.is_absolute())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::admin::{Op, Refusal};
+
+    /// A server with three jobs: one that ends when it is aborted, after a while; one that only the
+    /// store calls running; one that is over.
+    #[derive(Default)]
+    struct Server {
+        asked: Vec<Op>,
+    }
+
+    impl AdminOps for Server {
+        fn call(&mut self, op: &Op, _: Duration) -> Result<Value, Error> {
+            self.asked.push(op.clone());
+            let job = |id: &str, status: &str| json!({"job_id": id, "status": status});
+            match op {
+                Op::Jobs {} => Ok(json!([
+                    job("a", "RUNNING"),
+                    job("b", "RUNNING"),
+                    job("c", "FINISHED:COMPLETED")
+                ])),
+                Op::Abort { job } if job == "a" => Ok(Value::Null),
+                Op::Job { job: id } if self.asked.len() < 6 => Ok(job(id, "RUNNING")),
+                Op::Job { job: id } => Ok(job(id, "FINISHED:ABORTED")),
+                _ => Err(Error::AdminRefused {
+                    operation: op.words(),
+                    refusal: Refusal::Other,
+                    message: "not running".to_owned(),
+                }),
+            }
+        }
+    }
+
+    #[test]
+    fn running_jobs_are_aborted_and_awaited_and_others_are_not() {
+        let mut server = Server::default();
+        let aborted = abort_running(&mut server, Duration::from_secs(20)).unwrap();
+        assert_eq!(aborted, ["a"]);
+        let of = |wanted: fn(&Op) -> bool| server.asked.iter().filter(|op| wanted(op)).count();
+        assert_eq!(of(|op| matches!(op, Op::Abort { .. })), 2);
+        assert_eq!(of(|op| matches!(op, Op::Job { job } if job == "a")), 3);
+    }
+
+    #[test]
+    fn the_wait_ends_at_the_limit() {
+        let mut server = Server::default();
+        assert_eq!(abort_running(&mut server, Duration::ZERO).unwrap(), ["a"]);
+    }
 }

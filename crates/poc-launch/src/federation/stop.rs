@@ -17,7 +17,7 @@ use crate::supervisor::Happening;
 use crate::supervisor::control::{Client, Next, Reply, Request};
 
 /// The longest that aborting running jobs may take.
-const ABORT: Duration = Duration::from_secs(15);
+const ABORT: Duration = Duration::from_secs(20);
 
 /// How to stop.
 #[derive(Clone, Debug)]

@@ -140,7 +140,7 @@ impl World {
                     queue.push(self.dies(pid, "signal"));
                 }
             }
-            Action::AbortJobs => {}
+            Action::AbortJobs { .. } => {}
             Action::Sweep { name } => {
                 let name = known(&name);
                 let left = self.litter.remove(name).into_iter().collect();

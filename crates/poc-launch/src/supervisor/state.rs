@@ -221,7 +221,10 @@ pub enum Action {
         kill: bool,
     },
     /// Abort running jobs; answered by [`Event::JobsAborted`].
-    AbortJobs,
+    AbortJobs {
+        /// How long that may take.
+        patience: Duration,
+    },
     /// End what this participant left behind; answered by [`Event::Swept`].
     Sweep {
         /// The participant.

@@ -315,9 +315,9 @@ impl Machine {
         for name in &targets {
             self.stop_one(name, stage, Then::Stop, "request");
         }
-        if !aborting && self.aborts_jobs() {
+        if let Some(patience) = jobs.filter(|_| !aborting && self.aborts_jobs()) {
             self.tell(Happening::AbortingJobs);
-            self.actions.push(Action::AbortJobs);
+            self.actions.push(Action::AbortJobs { patience });
         }
     }
 

@@ -55,7 +55,7 @@ impl Driver<'_> {
                 self.signal(&name, pid, kill);
                 None
             }
-            Action::AbortJobs => self.abort_jobs(),
+            Action::AbortJobs { patience } => self.abort_jobs(patience),
             Action::Sweep { name } => {
                 let left = self.sweep(&name);
                 Some(Event::Swept { name, left })
@@ -273,10 +273,10 @@ impl Driver<'_> {
         }
     }
 
-    fn abort_jobs(&mut self) -> Option<Event> {
+    fn abort_jobs(&mut self, patience: Duration) -> Option<Event> {
         match self.admin_worker() {
             Ok(worker) => {
-                worker.ask(Task::AbortJobs);
+                worker.ask(Task::AbortJobs { limit: patience });
                 None
             }
             Err(error) => {

@@ -16,9 +16,8 @@ use serde_json::Value;
 use crate::Error;
 use crate::admin::{AdminOps as _, Failure, Link, Op};
 use crate::plan::AdminPlan;
+use crate::stop::abort_running;
 
-/// For one admin call on the way to a stop.
-const A_CALL: Duration = Duration::from_secs(10);
 /// For asking who has registered.
 const A_LOOK: Duration = Duration::from_secs(5);
 
@@ -26,7 +25,10 @@ const A_LOOK: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) enum Task {
     /// Abort every running job.
-    AbortJobs,
+    AbortJobs {
+        /// How long that may take.
+        limit: Duration,
+    },
     /// Ask who has registered.
     Clients,
     /// Whatever a client of the supervisor asked for.
@@ -186,7 +188,10 @@ struct Line {
 impl Line {
     fn carry_out(&mut self, task: Task) -> Outcome {
         match task {
-            Task::AbortJobs => Outcome::JobsAborted(self.abort_jobs().map_err(|it| it.to_string())),
+            Task::AbortJobs { limit } => {
+                let aborted = self.link().and_then(|link| abort_running(link, limit));
+                Outcome::JobsAborted(aborted.map_err(|error| error.to_string()))
+            }
             Task::Clients => {
                 let info = self.link().and_then(|link| link.system_info(A_LOOK));
                 let clients = info.map(|info| {
@@ -207,17 +212,6 @@ impl Line {
                 Outcome::Operation { connection, result }
             }
         }
-    }
-
-    fn abort_jobs(&mut self) -> Result<Vec<String>, Error> {
-        let link = self.link()?;
-        let jobs = link.jobs(A_CALL)?;
-        let mut aborted = Vec::new();
-        for job in jobs.into_iter().filter(|job| job.status.is_running()) {
-            link.abort(&job.id, A_CALL)?;
-            aborted.push(job.id);
-        }
-        Ok(aborted)
     }
 
     fn link(&mut self) -> Result<&mut Link, Error> {

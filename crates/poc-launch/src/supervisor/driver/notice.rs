@@ -21,7 +21,7 @@ use crate::supervisor::state::{Event, Participant, Phase};
 use crate::supervisor::{Happening, RequestFile};
 
 /// How long the abort of running jobs may take when nobody says otherwise.
-pub(super) const ABORT: Duration = Duration::from_secs(15);
+pub(super) const ABORT: Duration = Duration::from_secs(20);
 /// A log that is written to is looked at so often.
 const LOG_CHECK: Duration = Duration::from_secs(2);
 /// Between two questions to the server, at first and at most.
