@@ -324,6 +324,14 @@ impl State {
 }
 
 impl Phase {
+    pub(crate) const fn stopping(pid: u32, stage: Stage, then: Then) -> Self {
+        Self::Stopping {
+            pid: Some(pid),
+            stage,
+            then,
+        }
+    }
+
     pub(crate) fn pid(self) -> Option<u32> {
         match self {
             Self::Alive { pid } | Self::Stuck { pid } => Some(pid),
