@@ -43,7 +43,7 @@ pub struct StartOptions<'a> {
 }
 
 /// What a start came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Started {
     /// Whether the server is up and all selected sites have registered. Always `false` where that was
     /// not waited for.
@@ -88,6 +88,9 @@ impl Federation {
         let survey = self.settled_survey(deadline, options.cancel)?;
         let selection = Self::select(&plan, &survey, options.named)?;
         self.make_way(&selection, &survey, &plan, events)?;
+        if selection.missing.is_empty() && selection.running.is_empty() {
+            return Ok(Started::default());
+        }
         let already_running: Vec<String> = selection
             .running
             .iter()

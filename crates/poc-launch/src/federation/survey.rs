@@ -1,7 +1,8 @@
 //! What runs at the moment, whoever started it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use camino::Utf8Path;
 use poc_core::fsio::FileLock;
 use poc_core::workspace::{Kit, Prepared};
 
@@ -15,6 +16,8 @@ use crate::supervisor::{Record, load_instance};
 
 /// A supervisor that does not answer by then is stuck, or halted.
 const ANSWER: Duration = Duration::from_secs(1);
+/// What a supervisor takes between its lock and its socket, with a lot to spare.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// One look at everything.
 #[derive(Debug)]
@@ -76,10 +79,9 @@ impl Survey {
             },
             None => None,
         };
-        let lock = workspace.supervisor_lock();
         let silent = match supervisor {
-            None if FileLock::is_held(&lock)? => Some(FileLock::holder(&lock).unwrap_or_default()),
-            _ => None,
+            None => still_held(&workspace.supervisor_lock())?,
+            Some(_) => None,
         };
         Ok(Self {
             supervisor,
@@ -166,6 +168,19 @@ impl Survey {
             .iter()
             .filter(move |found| found.kit.as_ref() == Some(&kit.dir) && wanted(found.kind))
     }
+}
+
+/// Who holds the supervisor's lock without listening to its socket. One that is just coming or just
+/// leaving does so for a moment.
+fn still_held(lock: &Utf8Path) -> Result<Option<u32>, Error> {
+    let deadline = Instant::now() + MOMENT;
+    while FileLock::is_held(lock)? {
+        if Instant::now() >= deadline {
+            return Ok(Some(FileLock::holder(lock).unwrap_or_default()));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Ok(None)
 }
 
 /// Whatever belongs to the workspace: by every kit, consoles' included, and by the cookie.

@@ -65,6 +65,8 @@ impl Machine {
             Event::WorkspaceGone => {
                 self.tell(Happening::WorkspaceGone);
                 self.stop(None, None);
+                // Aborting jobs, if that was under way, has lost its point.
+                self.jobs_aborted();
             }
             Event::Tick => {}
         }
