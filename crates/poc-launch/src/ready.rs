@@ -32,6 +32,8 @@ pub(crate) struct Progress {
 pub(crate) struct News {
     /// Participants that are up, or have registered.
     pub(crate) ready: Vec<String>,
+    /// It has begun to open its listeners.
+    pub(crate) is_underway: bool,
     /// The server cannot listen on its port; it goes on trying, but that is no start.
     pub(crate) cannot_listen: Option<String>,
     /// Too much was written without saying so: nothing more can be expected of this log.
@@ -69,6 +71,7 @@ impl Progress {
                     Sighting::Joined { client } if self.role == Role::Server => {
                         news.ready.push(client);
                     }
+                    Sighting::OpensListener => news.is_underway = true,
                     other if says_ready(&other, &self.name, self.role) => {
                         news.ready.push(self.name.clone());
                     }
@@ -220,6 +223,8 @@ mod tests {
         log.write(&REGISTERED.replace("site-1", "site-10"));
         log.write("t - root - INFO - Server started\n");
         assert_eq!(site.read(), News::default());
+        log.write("t - x - INFO - Connector [CH00002 PASSIVE tcp://h:1] is starting\n");
+        assert!(site.read().is_underway);
         log.write(REGISTERED);
         assert_eq!(site.read().ready, ["site-1"]);
         assert_eq!(site.read(), News::default());

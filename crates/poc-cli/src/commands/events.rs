@@ -120,6 +120,21 @@ fn sentence(happening: &Happening) -> (&str, String) {
                 .unwrap_or_default();
             (SUPERVISOR, format!("asked{by} to {op} {names}"))
         }
+        H::ForkServerStarted { pid } => (
+            SUPERVISOR,
+            format!("started a fork server as process {pid}"),
+        ),
+        H::ForkServerLost { pid, reason } => {
+            let pid = pid
+                .map(|pid| format!(" (process {pid})"))
+                .unwrap_or_default();
+            let text = format_args!("lost the fork server{pid}: {reason}");
+            (SUPERVISOR, style::doubtful(text))
+        }
+        H::NotForked { name, reason } => (
+            name,
+            format!("gets a Python of its own, not a forked one: {reason}"),
+        ),
         H::Started { name, pid } => (name, style::good(format_args!("started as process {pid}"))),
         H::StartFailed { name, error } => {
             (name, style::bad(format_args!("cannot be started: {error}")))

@@ -6,68 +6,56 @@ use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::process::ExitStatus;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use super::{Backend, Process};
+use super::{Process, child};
 use crate::plan::ParticipantPlan;
 
-/// Runs each participant's command line.
-#[derive(Debug, Default)]
-pub(crate) struct Exec;
-
-impl Backend for Exec {
-    fn describe(&self) -> String {
-        "exec: a Python of its own for each participant".to_owned()
-    }
-
-    fn start(
-        &mut self,
-        participant: &ParticipantPlan,
-        environment: &[(OsString, OsString)],
-    ) -> io::Result<Box<dyn Process>> {
-        let Some((program, arguments)) = participant.argv.split_first() else {
-            let message = "it was not started by poc, and its command is not known";
-            return Err(io::Error::other(message));
-        };
-        // Appending, and straight to the file: several may write, none stands in between, and the
-        // participant outlives its supervisor.
-        let log = File::options()
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(&participant.log)?;
-        let handle = duct::cmd(program, arguments)
-            .dir(&participant.directory)
-            .full_env(environment.iter().cloned())
-            .stdin_null()
-            // duct applies what stands last first: the output goes to the file, the errors with it.
-            .stderr_to_stdout()
-            .stdout_file(log)
-            .before_spawn(|command| {
-                // Signals of the caller's terminal are not for it.
-                command.process_group(0);
-                Ok(())
-            })
-            .unchecked()
-            .start()?;
-        let pid = handle.pids().first().copied().unwrap_or_default();
-        let group = i32::try_from(pid)
-            .ok()
-            .and_then(Pid::from_raw)
-            .ok_or_else(|| io::Error::other("the process has no number"))?;
-        // A child keeps its number until it is reaped, so this is the right one even where it has
-        // ended already.
-        let pidfd = pidfd_open(group, PidfdFlags::empty())?;
-        Ok(Box::new(Child {
-            pid,
-            group,
-            pidfd,
-            handle,
-        }))
-    }
+/// Starts a participant in exactly this environment, its output going to its console log.
+pub(super) fn start(
+    participant: &ParticipantPlan,
+    environment: &[(OsString, OsString)],
+) -> io::Result<Box<dyn Process>> {
+    let Some((program, arguments)) = participant.argv.split_first() else {
+        let message = "it was not started by poc, and its command is not known";
+        return Err(io::Error::other(message));
+    };
+    // Appending, and straight to the file: several may write, none stands in between, and the
+    // participant outlives its supervisor.
+    let log = File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(&participant.log)?;
+    let handle = duct::cmd(program, arguments)
+        .dir(&participant.directory)
+        .full_env(environment.iter().cloned())
+        .stdin_null()
+        // duct applies what stands last first: the output goes to the file, the errors with it.
+        .stderr_to_stdout()
+        .stdout_file(log)
+        .before_spawn(|command| {
+            // Signals of the caller's terminal are not for it.
+            command.process_group(0);
+            Ok(())
+        })
+        .unchecked()
+        .start()?;
+    let pid = handle.pids().first().copied().unwrap_or_default();
+    let group = i32::try_from(pid)
+        .ok()
+        .and_then(Pid::from_raw)
+        .ok_or_else(|| io::Error::other("the process has no number"))?;
+    // A child keeps its number until it is reaped, so this is the right one even where it has
+    // ended already.
+    let pidfd = pidfd_open(group, PidfdFlags::empty())?;
+    Ok(Box::new(Child {
+        pid,
+        group,
+        pidfd,
+        handle,
+    }))
 }
 
 struct Child {
@@ -87,40 +75,19 @@ impl Process for Child {
     }
 
     fn signal(&self, kill: bool) -> io::Result<()> {
-        let signals: &[Signal] = if kill {
-            &[Signal::KILL]
-        } else {
-            // One that is halted gets to see SIGTERM only when it goes on.
-            &[Signal::TERM, Signal::CONT]
-        };
-        for signal in signals {
-            // It is not reaped yet, so the group's number is still its own.
-            match kill_process_group(self.group, *signal) {
-                // It may have left for a group of its own.
-                Err(Errno::SRCH) => match pidfd_send_signal(&self.pidfd, *signal) {
-                    Ok(()) | Err(Errno::SRCH) => {}
-                    Err(errno) => return Err(errno.into()),
-                },
-                Ok(()) => {}
-                Err(errno) => return Err(errno.into()),
-            }
-        }
-        Ok(())
+        child::signal(self.group, &self.pidfd, kill)
     }
 
     fn ended(&mut self) -> io::Result<Option<String>> {
-        Ok(self.handle.try_wait()?.map(|output| words(output.status)))
+        Ok(self
+            .handle
+            .try_wait()?
+            .map(|output| child::words(output.status)))
     }
-}
-
-/// `exit status 1`, `signal 9 (SIGKILL)`.
-fn words(status: ExitStatus) -> String {
-    status.to_string().replacen(": ", " ", 1)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::process::ExitStatusExt as _;
     use std::time::Instant;
 
     use camino::Utf8Path;
@@ -158,7 +125,7 @@ mod tests {
             let plan = shell(dir, "pwd; env; cat; echo err >&2; exit 3");
             fs_err::write(&plan.log, "earlier\n").unwrap();
             let environment = [("ONLY".into(), "this".into())];
-            let mut process = Exec.start(&plan, &environment).unwrap();
+            let mut process = start(&plan, &environment).unwrap();
             assert_eq!(wait(process.as_mut()), "exit status 3");
             let log = fs_err::read_to_string(&plan.log).unwrap();
             assert!(
@@ -173,7 +140,7 @@ mod tests {
     fn a_signal_reaches_the_whole_group_even_when_it_is_halted() {
         with_dir(|dir| {
             let plan = shell(dir, "sleep 600 & echo $!; kill -STOP $$; wait");
-            let mut process = Exec.start(&plan, &[]).unwrap();
+            let mut process = start(&plan, &[]).unwrap();
             let halted = || {
                 let stat = procfs::process::Process::new(i32::try_from(process.pid()).unwrap());
                 stat.and_then(|it| it.stat())
@@ -203,16 +170,10 @@ mod tests {
         with_dir(|dir| {
             let mut plan = shell(dir, "");
             plan.argv[0] = "/no/such/python".to_owned();
-            let error = Exec.start(&plan, &[]).err().unwrap();
+            let error = start(&plan, &[]).err().unwrap();
             assert_eq!(error.kind(), io::ErrorKind::NotFound);
             let foreign = ParticipantPlan::foreign("site-1", Role::Client, dir);
-            assert!(Exec.start(&foreign, &[]).is_err());
+            assert!(start(&foreign, &[]).is_err());
         });
-    }
-
-    #[test]
-    fn statuses_in_words() {
-        assert_eq!(words(ExitStatus::from_raw(256)), "exit status 1");
-        assert_eq!(words(ExitStatus::from_raw(9)), "signal 9 (SIGKILL)");
     }
 }

@@ -159,6 +159,9 @@ impl Federation {
             | Happening::Request { .. }
             | Happening::Signalled { .. }
             | Happening::Swept { .. }
+            | Happening::ForkServerStarted { .. }
+            | Happening::ForkServerLost { .. }
+            | Happening::NotForked { .. }
             | Happening::Stuck { .. }
             | Happening::LogRotated { .. } => return None,
         })

@@ -11,7 +11,7 @@ use super::survey::{Keeper, Running, Survey};
 use super::{ANSWER, Federation, LaunchEvent, ParticipantStatus, unexpected};
 use crate::Error;
 use crate::logs;
-use crate::plan::{LaunchPlan, ParticipantPlan};
+use crate::plan::{LaunchPlan, ParticipantPlan, Spawn};
 use crate::ports;
 use crate::process::pid_file;
 use crate::supervisor::control::{Client, Next, ParticipantState, Reply, Request, Snapshot};
@@ -103,6 +103,7 @@ impl Federation {
             });
         }
         let selected: Vec<String> = plan.participants.iter().map(|it| it.name.clone()).collect();
+        let forced = plan.participants.iter().any(|it| it.spawn == Spawn::Fork);
         let (mut client, fresh) = self.supervisor(plan, &survey, &selection, options, events)?;
         let snapshot = match client.ask(&Request::Watch {}, ANSWER)? {
             Reply::Status(snapshot) => snapshot,
@@ -116,6 +117,8 @@ impl Federation {
             client,
             pending: pending(&snapshot, &selected, &started),
             started,
+            forced,
+            no_fork_server: None,
             begun,
             deadline,
             options,
@@ -417,6 +420,10 @@ struct Wait<'a> {
     client: Client,
     /// What this call has started.
     started: BTreeSet<String>,
+    /// The user wants them forked, or not at all.
+    forced: bool,
+    /// Why they cannot be.
+    no_fork_server: Option<String>,
     /// Who is not ready yet.
     pending: BTreeSet<String>,
     begun: Instant,
@@ -487,6 +494,10 @@ impl Wait<'_> {
             Happening::Exited {
                 name, status, tail, ..
             } if self.is_vital(&name) => Err(self.failed(name, status, &tail, events)),
+            Happening::ForkServerLost { reason, .. } => {
+                self.no_fork_server = Some(reason);
+                Ok(())
+            }
             Happening::StartFailed { name, error } if self.is_vital(&name) => {
                 Err(self.failed(name, error, &[], events))
             }
@@ -512,6 +523,12 @@ impl Wait<'_> {
         events: &mut dyn FnMut(LaunchEvent),
     ) -> Error {
         self.roll_back(events);
+        if let Some(reason) = self.no_fork_server.take().filter(|_| self.forced) {
+            return Error::SpawnUnavailable {
+                wanted: "a fork server",
+                reason,
+            };
+        }
         let reason = logs::reason_in(tail, tail.len());
         Error::StartFailed {
             name,

@@ -22,6 +22,8 @@ pub enum Sighting {
         /// The client's name.
         client: String,
     },
+    /// It begins to open a listener.
+    OpensListener,
     /// A listener of this participant could not be opened; NVFlare goes on trying, even after it has
     /// said that it is up.
     CannotListen {
@@ -103,6 +105,9 @@ fn read(line: &str) -> Option<Sighting> {
             client: client.to_owned(),
         })
     } else if message.starts_with("Connector [") && message.contains(" PASSIVE ") {
+        if message.ends_with("] is starting") {
+            return Some(Sighting::OpensListener);
+        }
         let (_, reason) = message.split_once(" failed with exception ")?;
         Some(Sighting::CannotListen {
             reason: reason.to_owned(),
@@ -177,7 +182,9 @@ new pid 3590
         let sightings = Scanner::default().feed(line.as_bytes());
         assert_eq!(sightings, [Sighting::CannotListen { reason }]);
         let starting = b"x - INFO - Connector [CH00001 PASSIVE http://0:8002] is starting\n";
-        assert_eq!(Scanner::default().feed(starting), []);
+        assert_eq!(Scanner::default().feed(starting), [Sighting::OpensListener]);
+        let client = b"x - INFO - Connector [CH00001 ACTIVE http://h:8002] is starting\n";
+        assert_eq!(Scanner::default().feed(client), []);
         let client = b"x - ERROR - Connector [CH1 ACTIVE http://h:8002] failed with exception X\n";
         assert_eq!(Scanner::default().feed(client), []);
     }

@@ -43,19 +43,12 @@ pub struct PlanRequest<'a> {
 /// # Errors
 ///
 /// [`Error::RuntimeMismatch`] where the kits are for another line of NVFlare than the runtime has,
-/// [`Error::UnknownParticipant`] for a name that is no server or site with a kit,
-/// [`Error::SpawnUnavailable`] for a back end that cannot be had.
+/// [`Error::UnknownParticipant`] for a name that is no server or site with a kit.
 pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
     let PlanRequest {
         prepared, runtime, ..
     } = *request;
     check_line(prepared, runtime)?;
-    if request.spawn == Spawn::Fork {
-        return Err(Error::SpawnUnavailable {
-            wanted: "a fork server",
-            reason: "this version of poc has none".to_owned(),
-        });
-    }
     let kits = startable_kits(prepared);
     if let Some(unknown) = request
         .selected
@@ -80,7 +73,6 @@ pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
         admin_address,
         python: runtime.python.clone(),
         flare_version: runtime.flare_version.to_string(),
-        spawn: request.spawn,
         admin: admin(prepared),
         participants,
     })
@@ -127,6 +119,7 @@ pub fn console(
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: Vec::new(),
+        spawn: Spawn::Exec,
         restart: RestartPolicy::NEVER,
     })
 }
@@ -198,6 +191,7 @@ fn participant(request: &PlanRequest<'_>, kit: &Kit) -> ParticipantPlan {
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: gpus.ids,
+        spawn: request.spawn,
         restart: RestartPolicy::default(),
     }
 }

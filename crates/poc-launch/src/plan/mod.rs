@@ -19,16 +19,16 @@ use serde::{Deserialize, Serialize};
 pub use build::{PlanRequest, SiteGpus, build, console};
 pub(crate) use build::{addresses, admin, startable_kits};
 
-/// Which back end starts the participants.
+/// How participants become processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Spawn {
-    /// The fastest one that works here.
+    /// Forked where that works, else a Python of its own.
     #[default]
     Auto,
-    /// A Python process of its own for each participant.
+    /// A Python of its own, which works always.
     Exec,
-    /// One Python that imports NVFlare once and forks every participant.
+    /// Forked from a Python that has imported NVFlare, or not started at all.
     Fork,
 }
 
@@ -47,9 +47,6 @@ pub struct LaunchPlan {
     pub python: Utf8PathBuf,
     /// The version of NVFlare in it.
     pub flare_version: String,
-    /// How the back ends were chosen.
-    #[serde(default)]
-    pub spawn: Spawn,
     /// For admin commands; `None` where the project admin's kit is missing.
     pub admin: Option<AdminPlan>,
     /// The server first, then the sites in the project's order.
@@ -93,6 +90,9 @@ pub struct ParticipantPlan {
     pub log: Utf8PathBuf,
     /// Its GPUs, for people and for JSON; `environment` holds what takes effect.
     pub gpus: Vec<String>,
+    /// How it becomes a process.
+    #[serde(default)]
+    pub spawn: Spawn,
     /// What happens when it dies.
     pub restart: RestartPolicy,
 }
@@ -120,6 +120,7 @@ impl ParticipantPlan {
             directory: kit.to_owned(),
             log: kit.join("poc_console.log"),
             gpus: Vec::new(),
+            spawn: Spawn::Exec,
             restart: RestartPolicy::NEVER,
         }
     }

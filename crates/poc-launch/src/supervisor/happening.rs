@@ -29,6 +29,25 @@ pub enum Happening {
         /// The process that asked, or the supervisor itself for a signal.
         by: Option<u32>,
     },
+    /// A fork server was started: participants are forked from it.
+    ForkServerStarted {
+        /// The process.
+        pid: u32,
+    },
+    /// A fork server died, or cannot serve.
+    ForkServerLost {
+        /// The process, where there was one.
+        pid: Option<u32>,
+        /// Why.
+        reason: String,
+    },
+    /// A participant is not forked, but gets a Python of its own.
+    NotForked {
+        /// The participant.
+        name: String,
+        /// Why.
+        reason: String,
+    },
     /// A process was started.
     Started {
         /// The participant.

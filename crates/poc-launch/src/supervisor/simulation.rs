@@ -16,6 +16,7 @@ use super::step::step;
 use crate::plan::RestartPolicy;
 
 const NAMES: [&str; 4] = ["server", "site-1", "site-2", "site-3"];
+const AT_ONCE: usize = 2;
 
 /// Something that happens from outside.
 #[derive(Clone, Debug)]
@@ -25,6 +26,7 @@ enum Deed {
     Restart(usize),
     File(usize, RequestFile, bool),
     Dies(usize),
+    Underway(usize),
     Ready(usize),
     Aborted,
     WorkspaceGone,
@@ -47,6 +49,7 @@ fn deeds() -> impl Strategy<Value = Vec<(u32, Deed)>> {
         2 => one.clone().prop_map(Deed::Restart),
         3 => (one.clone(), file, prop::bool::ANY).prop_map(|(name, file, own)| Deed::File(name, file, own)),
         8 => one.clone().prop_map(Deed::Dies),
+        5 => one.clone().prop_map(Deed::Underway),
         5 => one.clone().prop_map(Deed::Ready),
         1 => Just(Deed::Aborted),
         1 => (one.clone(), prop::bool::ANY).prop_map(|(name, fails)| Deed::LaunchesFail(name, fails)),
@@ -102,7 +105,7 @@ fn entry(index: usize) -> Entry {
 impl World {
     fn new(seed: u64, late: bool) -> Self {
         Self {
-            state: State::new(seed),
+            state: State::new(seed, AT_ONCE),
             next_pid: 100,
             late,
             ..Self::default()
@@ -223,6 +226,7 @@ impl World {
     }
 
     fn check(&self) {
+        self.check_turns();
         for (name, starts) in &self.automatic {
             for first in starts {
                 let within = starts.iter().filter(|start| {
@@ -234,7 +238,7 @@ impl World {
         for (name, participant) in &self.state.participants {
             match participant.phase {
                 Phase::Alive { pid } => assert_eq!(self.live.get(&pid).copied(), Some(known(name))),
-                Phase::Stopped | Phase::Failed | Phase::Held { .. } | Phase::Waiting { .. } => {
+                Phase::Stopped | Phase::Failed | Phase::Held | Phase::Waiting { .. } => {
                     assert_eq!(self.pid_of(name), None, "{name} counts as down and lives");
                     assert!(!self.pid_files.contains(known(name)));
                 }
@@ -248,6 +252,20 @@ impl World {
                     )
             );
         }
+    }
+
+    /// Nobody waits for a turn without a reason.
+    fn check_turns(&self) {
+        let everyone = || self.state.participants.values();
+        if everyone().all(|participant| participant.phase != Phase::Held) {
+            return;
+        }
+        let server = &self.state.participants.get("server");
+        let server_comes = server.is_some_and(|server| {
+            server.busy_until().is_some() || matches!(server.phase, Phase::Waiting { .. })
+        });
+        let busy = everyone().filter(|it| it.busy_until().is_some()).count();
+        assert!(server_comes || busy >= AT_ONCE, "{:?}", self.state);
     }
 
     /// Lets time pass, event by event, up to then.
@@ -337,6 +355,9 @@ impl World {
                     self.tell(event);
                 }
             }
+            Deed::Underway(index) => self.tell(Event::Underway {
+                name: NAMES[index].to_owned(),
+            }),
             Deed::Ready(index) => self.tell(Event::Ready {
                 name: NAMES[index].to_owned(),
             }),
@@ -394,6 +415,56 @@ fn check_the_end(world: &World) {
             .values()
             .all(|participant| participant.phase == Phase::Stopped)
     );
+}
+
+/// Those that have a process.
+fn up(world: &World) -> Vec<&'static str> {
+    NAMES
+        .into_iter()
+        .filter(|name| world.pid_of(name).is_some())
+        .collect()
+}
+
+#[test]
+fn the_server_first_and_then_a_few_sites_at_a_time() {
+    let mut world = World::new(0, false);
+    world.does(Deed::Start(vec![3, 2, 1, 0]));
+    assert_eq!(up(&world), ["server"]);
+    world.does(Deed::Underway(0));
+    assert_eq!(up(&world), ["server", "site-1", "site-2"]);
+    world.does(Deed::Ready(2));
+    assert_eq!(up(&world), NAMES);
+}
+
+#[test]
+fn nobody_is_waited_for_for_ever() {
+    let mut world = World::new(0, false);
+    world.does(Deed::Start(vec![0, 1, 2, 3]));
+    world.pass(Duration::from_millis(1999));
+    assert_eq!(up(&world), ["server"]);
+    world.pass(Duration::from_secs(2));
+    assert_eq!(up(&world), ["server", "site-1", "site-2"]);
+    world.pass(Duration::from_secs(4));
+    assert_eq!(up(&world), NAMES);
+}
+
+#[test]
+fn a_server_that_comes_back_is_waited_for() {
+    let mut world = World::new(0, false);
+    world.does(Deed::Start(vec![0, 1]));
+    world.does(Deed::Dies(0));
+    assert_eq!(up(&world), [""; 0]);
+    world.pass(Duration::from_secs(1));
+    assert_eq!(up(&world), ["server"]);
+    world.does(Deed::Underway(0));
+    assert_eq!(up(&world), ["server", "site-1"]);
+}
+
+#[test]
+fn without_a_server_sites_begin_at_once() {
+    let mut world = World::new(0, false);
+    world.does(Deed::Start(vec![1, 2]));
+    assert_eq!(up(&world), ["site-1", "site-2"]);
 }
 
 proptest! {

@@ -23,6 +23,8 @@ pub struct State {
     pub(crate) begun: bool,
     /// Spreads the jitter of different supervisors.
     pub(crate) seed: u64,
+    /// How many sites are in the busy beginning of their start at the same time.
+    pub(crate) at_once: usize,
 }
 
 /// The end of everything.
@@ -42,6 +44,8 @@ pub(crate) struct Participant {
     pub(crate) role: Role,
     pub(crate) policy: RestartPolicy,
     pub(crate) phase: Phase,
+    /// The busy beginning of its start lasts until then at most; `None` once it is over.
+    pub(crate) busy: Option<Duration>,
     /// Up (server) or registered (site), as far as its present process goes.
     pub(crate) ready: bool,
     /// Automatic restarts since the user last started it.
@@ -54,8 +58,8 @@ pub(crate) struct Participant {
 pub(crate) enum Phase {
     /// Nothing runs and nothing is wanted.
     Stopped,
-    /// Wanted, but the server gets a head start until then.
-    Held { until: Duration },
+    /// Wanted, and waiting for its turn: see the core's rules for turns.
+    Held,
     /// Being launched: there may be a process, whose number is not known yet.
     Launching,
     /// A process runs.
@@ -169,6 +173,11 @@ pub enum Event {
         /// What the system said.
         error: String,
     },
+    /// The busy beginning of its start is over: it opens its listeners, and waits for them.
+    Underway {
+        /// The participant.
+        name: String,
+    },
     /// The server is up, or the site has registered.
     Ready {
         /// The participant.
@@ -265,10 +274,11 @@ pub enum Refusal {
 }
 
 impl State {
-    /// A supervisor that has nothing to do yet.
-    pub fn new(seed: u64) -> Self {
+    /// A supervisor that has nothing to do yet. It lets `at_once` sites begin at the same time.
+    pub fn new(seed: u64, at_once: usize) -> Self {
         Self {
             seed,
+            at_once,
             ..Self::default()
         }
     }
@@ -283,7 +293,7 @@ impl State {
             Phase::Alive { pid } | Phase::Stuck { pid } => {
                 Some(Refusal::Running { pid: Some(pid) })
             }
-            Phase::Held { .. } | Phase::Launching | Phase::Waiting { .. } => {
+            Phase::Held | Phase::Launching | Phase::Waiting { .. } => {
                 Some(Refusal::Running { pid: None })
             }
             Phase::Stopping { .. } => Some(Refusal::Stopping),
@@ -300,7 +310,21 @@ impl State {
             .values()
             .filter_map(|participant| participant.phase.deadline())
             .chain(ending)
+            .chain(self.next_turn())
             .min()
+    }
+
+    /// When those that wait for their turn have it at the latest.
+    fn next_turn(&self) -> Option<Duration> {
+        let anyone_waits = self
+            .participants
+            .values()
+            .any(|participant| participant.phase == Phase::Held);
+        let busy = self
+            .participants
+            .values()
+            .filter_map(Participant::busy_until);
+        anyone_waits.then(|| busy.min()).flatten()
     }
 
     /// Whether nothing was ever started.
@@ -320,6 +344,14 @@ impl State {
     /// Whether the supervisor was told to leave.
     pub fn is_over(&self) -> bool {
         self.ending == Some(Ending::Over)
+    }
+}
+
+impl Participant {
+    /// Until when it is in the busy beginning of its start, at most; `None` where it is not.
+    pub(crate) fn busy_until(&self) -> Option<Duration> {
+        let begins = matches!(self.phase, Phase::Launching | Phase::Alive { .. });
+        self.busy.filter(|_| begins)
     }
 }
 
@@ -347,7 +379,7 @@ impl Phase {
 
     fn deadline(self) -> Option<Duration> {
         match self {
-            Self::Held { until } | Self::Waiting { until } => Some(until),
+            Self::Waiting { until } => Some(until),
             Self::Stopping { stage, .. } => match stage {
                 Stage::Unborn => None,
                 Stage::Leaving { until }

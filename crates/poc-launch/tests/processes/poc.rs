@@ -53,7 +53,6 @@ impl Poc {
             admin_address: "localhost:1".to_owned(),
             python: "/no/python".into(),
             flare_version: "2.9.0".to_owned(),
-            spawn: Spawn::Exec,
             admin: None,
             participants,
         };
@@ -278,6 +277,7 @@ fn participant(kit: &Kit, script: &str) -> ParticipantPlan {
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: Vec::new(),
+        spawn: Spawn::Exec,
         restart: RestartPolicy {
             first_delay_ms: 10,
             longest_delay_ms: 50,

@@ -1,16 +1,10 @@
 //! Doing what the core says.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::{Duration, Instant, SystemTime};
 
-use camino::Utf8Path;
 use poc_core::env;
 use poc_core::project::Role;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::admin::{Access, Task, Worker};
 use super::record::{Record, Recorded, replace};
@@ -22,7 +16,7 @@ use crate::process::pid_file;
 use crate::process::{Identity, Scope};
 use crate::ready::{self, Progress};
 use crate::supervisor::state::{Action, Event, Phase};
-use crate::supervisor::{Happening, PARTICIPANT, event_log};
+use crate::supervisor::{Happening, event_log};
 
 /// How much of a log the report of a death shows.
 const TAIL: usize = 40;
@@ -32,6 +26,13 @@ impl Driver<'_> {
     pub(super) fn feed(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
+            if let Event::Launched { name, .. } = &event
+                && self.is_hidden(name)
+            {
+                // It will not tell, and others are not to wait for that.
+                let name = name.clone();
+                events.push_back(Event::Underway { name });
+            }
             let state = std::mem::take(&mut self.state);
             let (state, actions) = crate::supervisor::step(state, event, self.now());
             self.state = state;
@@ -44,13 +45,7 @@ impl Driver<'_> {
 
     fn carry_out(&mut self, action: Action) -> Option<Event> {
         match action {
-            Action::Launch { name } => Some(match self.launch(&name) {
-                Ok(pid) => Event::Launched { name, pid },
-                Err(error) => Event::LaunchFailed {
-                    name,
-                    error: error.to_string(),
-                },
-            }),
+            Action::Launch { name } => self.launch(name),
             Action::Signal { name, pid, kill } => {
                 self.signal(&name, pid, kill);
                 None
@@ -110,76 +105,6 @@ impl Driver<'_> {
     }
 
     // Starting
-
-    fn launch(&mut self, name: &str) -> io::Result<u32> {
-        let plan = self.plan.participant(name).cloned();
-        let plan = plan.ok_or_else(|| io::Error::other("there is no plan for it"))?;
-        let kit = plan.kit();
-        // Left over from an earlier life; they would end this one.
-        for file in [kit.shutdown_file(), kit.restart_file()] {
-            let _ = fs_err::remove_file(file);
-        }
-        write_marker(&plan.log)?;
-        let log_start = fs_err::metadata(&plan.log)?.len();
-        let progress = Progress::from_now(name, plan.role, &plan.log);
-        if plan.role != Role::Server {
-            self.read_server_log();
-        }
-        // Before it can write its first line.
-        self.watcher.log(name, &plan.log, Attention::Full);
-        let environment = self.environment(&plan);
-        let process = self.backend.start(&plan, &environment)?;
-        let pid = process.pid();
-        // A file that cannot be written (full disk) is no reason to let the process go.
-        for (file, number) in [
-            (kit.pid_file(), pid),
-            (kit.daemon_pid_file(), std::process::id()),
-        ] {
-            if let Err(error) = replace(&file, format!("{number}\n").as_bytes(), 0o644) {
-                self.trouble(format_args!("cannot write {file}: {error}"));
-            }
-        }
-        let child = Child {
-            identity: Identity::of(pid),
-            process,
-            launched: SystemTime::now(),
-            since: Instant::now(),
-            log_start,
-            hidden: ready::log_hides(&kit),
-            progress: Some(progress),
-            been_ready: false,
-        };
-        self.children.insert(name.to_owned(), child);
-        self.watcher.kit(&kit);
-        self.plan_asking(name);
-        Ok(pid)
-    }
-
-    /// Exactly what the participant is to see.
-    fn environment(&self, plan: &ParticipantPlan) -> Vec<(OsString, OsString)> {
-        let inherited = self.environments.get(&plan.name);
-        let set = plan
-            .environment
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .chain([
-                (env::POC_INSTANCE.name, self.cookie.as_str()),
-                (PARTICIPANT, plan.name.as_str()),
-            ]);
-        let is_set = |name: &OsStr| {
-            plan.unset.iter().any(|unset| OsStr::new(unset) == name)
-                || plan.environment.keys().any(|set| OsStr::new(set) == name)
-                || name == env::POC_INSTANCE.name
-                || name == PARTICIPANT
-        };
-        inherited
-            .unwrap_or(&self.inherited)
-            .iter()
-            .filter(|(name, _)| !is_set(name))
-            .cloned()
-            .chain(set.clone().map(|(name, value)| (name.into(), value.into())))
-            .collect()
-    }
 
     /// Takes over what an earlier supervisor had started and what still runs.
     pub(super) fn adopt(&mut self) -> Result<(), Error> {
@@ -299,6 +224,8 @@ impl Driver<'_> {
     }
 
     fn sweep_all(&mut self) -> Vec<u32> {
+        // What it has not answered is not wanted any more.
+        self.backend.close();
         // The helper is counted like everything else. Idle, it ends at once; in the middle of a call,
         // the sweep ends it and the call with it.
         if let Some(admin) = &self.admin {
@@ -461,21 +388,6 @@ pub(super) fn entry(plan: &ParticipantPlan) -> crate::supervisor::Entry {
         role: plan.role,
         policy: plan.restart,
     }
-}
-
-/// Begins a new chapter of the log, for whoever reads it.
-fn write_marker(log: &Utf8Path) -> io::Result<()> {
-    let now = OffsetDateTime::now_utc();
-    let now = now.replace_nanosecond(0).unwrap_or(now);
-    let mut file = std::fs::File::options()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(log)?;
-    let time = now.format(&Rfc3339).unwrap_or_default();
-    // Decoration: not being able to write it says nothing about the participant.
-    let _ = writeln!(file, "--- poc start {time} ---");
-    Ok(())
 }
 
 /// How long a site may take to say that it has registered before the server is asked.

@@ -6,6 +6,7 @@
 
 mod act;
 mod admin;
+mod launch;
 mod notice;
 mod reap;
 mod record;
@@ -28,6 +29,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use self::admin::Worker;
+use self::launch::Launching;
 use self::signals::Signals;
 use self::sweep::Sweeper;
 use self::watch::Watcher;
@@ -36,8 +38,8 @@ use super::event_log::EventLog;
 use super::state::{Event, State};
 use super::{Happening, instance};
 use crate::Error;
-use crate::backend::{Backend, Exec, Process};
-use crate::plan::{LaunchPlan, Spawn};
+use crate::backend::{Backend, Process, Spawner};
+use crate::plan::LaunchPlan;
 use crate::process::Identity;
 use crate::ready::Progress;
 
@@ -58,6 +60,8 @@ pub(super) struct Driver<'a> {
     born: Instant,
     state: State,
     children: BTreeMap<String, Child>,
+    /// Those that the back end is still starting.
+    launching: BTreeMap<String, Launching>,
     backend: Box<dyn Backend>,
     /// `None` once it is removed, at the end.
     listener: Option<Listener>,
@@ -140,9 +144,10 @@ impl<'a> Driver<'a> {
         let mut driver = Self {
             cookie: instance::load_or_create(&workspace)?,
             born: Instant::now(),
-            state: State::new(seed()),
+            state: State::new(seed(), at_once()),
             children: BTreeMap::new(),
-            backend: backend(plan.spawn),
+            launching: BTreeMap::new(),
+            backend: Box::new(Spawner::new(&workspace.poc_dir())),
             listener: Some(Listener::bind(&workspace)?),
             connections: Connections::default(),
             watcher: Watcher::new(workspace.root()),
@@ -165,7 +170,7 @@ impl<'a> Driver<'a> {
         driver.tell(Happening::SupervisorStarted {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            backend: driver.backend.describe(),
+            backend: Spawner::describe(&driver.plan.participants),
         });
         driver.adopt()?;
         driver.save_record();
@@ -199,6 +204,7 @@ impl<'a> Driver<'a> {
                 self.stop_all(None);
             }
             self.notice_exits();
+            self.notice_backend();
             self.notice_files();
             self.notice_admin();
             self.serve();
@@ -206,6 +212,7 @@ impl<'a> Driver<'a> {
                 self.reap();
             }
             self.pass_time();
+            self.notice_backend();
             self.save_record();
         }
     }
@@ -233,6 +240,9 @@ impl<'a> Driver<'a> {
         if let Some(admin) = &self.admin {
             add(admin.as_fd(), PollFlags::IN);
         }
+        for fd in self.backend.fds() {
+            add(fd, PollFlags::IN);
+        }
         for child in self.children.values() {
             add(child.process.ended_fd(), PollFlags::IN);
         }
@@ -255,7 +265,7 @@ impl<'a> Driver<'a> {
         let asking = self.next_asking.map(|asking| asking.at);
         let looking = self.watcher.is_blind().then(|| now + LOOK);
         let idle = self.state.is_new().then(|| self.born + IDLE);
-        [core, logs, asking, looking, idle]
+        [core, logs, asking, looking, idle, self.backend.due()]
             .into_iter()
             .flatten()
             .min()
@@ -276,6 +286,9 @@ impl<'a> Driver<'a> {
 
     /// Reaps what became a child without having been started here.
     fn reap(&mut self) {
+        if self.backend.is_starting() {
+            return;
+        }
         let helper = match &self.admin {
             // A call may just be starting a helper that is not known yet; its end wakes the loop.
             Some(admin) if !admin.is_idle() => return,
@@ -287,15 +300,16 @@ impl<'a> Driver<'a> {
             .values()
             .map(|child| child.process.pid())
             .chain(helper)
+            .chain(self.backend.helpers())
             .collect();
         reap::reap_strangers(&known);
     }
 }
 
-fn backend(wanted: Spawn) -> Box<dyn Backend> {
-    match wanted {
-        Spawn::Auto | Spawn::Exec | Spawn::Fork => Box::new(Exec),
-    }
+/// How many sites are in the busy beginning of their start at the same time: as many as there are
+/// cores, but no more than a server can greet within the half second that they leave it.
+fn at_once() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get().min(16))
 }
 
 /// Different for each supervisor; nothing depends on its being hard to guess.

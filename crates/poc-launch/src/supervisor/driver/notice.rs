@@ -143,16 +143,21 @@ impl Driver<'_> {
         }
     }
 
-    fn notice_log(&mut self, name: &str) {
+    pub(super) fn notice_log(&mut self, name: &str) {
         let news = match self.children.get_mut(name) {
             Some(child) => child.progress.as_mut().map(Progress::read),
             None => return,
         };
         let News {
             ready,
+            is_underway,
             cannot_listen,
             is_flood,
         } = news.unwrap_or_default();
+        if is_underway {
+            let name = name.to_owned();
+            self.feed(Event::Underway { name });
+        }
         for name in ready {
             self.feed(Event::Ready { name });
         }

@@ -178,9 +178,7 @@ impl Driver<'_> {
             Phase::Alive { .. } if child.is_some_and(|child| child.been_ready) => {
                 ParticipantState::Running
             }
-            Phase::Held { .. } | Phase::Launching | Phase::Alive { .. } => {
-                ParticipantState::Starting
-            }
+            Phase::Held | Phase::Launching | Phase::Alive { .. } => ParticipantState::Starting,
             Phase::Waiting { .. } => ParticipantState::Restarting,
             Phase::Stopping { .. } | Phase::Stuck { .. } => ParticipantState::Stopping,
             Phase::Failed => ParticipantState::Failed,

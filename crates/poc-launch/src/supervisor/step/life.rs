@@ -1,7 +1,5 @@
 //! Starting, and ending by itself.
 
-use std::time::Duration;
-
 use poc_core::project::Role;
 
 use super::Machine;
@@ -9,15 +7,8 @@ use crate::supervisor::Happening;
 use crate::supervisor::restart::Recent;
 use crate::supervisor::state::{Action, Entry, Participant, Phase, Stage};
 
-/// What the server gets ahead of the sites that start with it. A site that knocks before the server
-/// listens tries again only after a second or two. Measured with NVFlare 2.9 on two cores, until two
-/// sites had registered: all at once 1.7 s, but 3.6 s in every third start; with this head start
-/// 1.9 s each time; one after the other 2.7 s.
-const HEAD_START: Duration = Duration::from_millis(250);
-
 impl Machine {
     pub(super) fn start(&mut self, mut entries: Vec<Entry>) {
-        // The server first: the sites look whether it is on its way.
         entries.sort_by_key(|entry| entry.role != Role::Server);
         for Entry { name, role, policy } in entries {
             if self.state.refusal(&name).is_some() {
@@ -27,16 +18,14 @@ impl Machine {
             let participant = Participant {
                 role,
                 policy,
-                phase: Phase::Stopped,
+                phase: Phase::Held,
+                busy: None,
                 ready: false,
                 restarts: 0,
                 recent: Recent::default(),
             };
             self.state.participants.insert(name.clone(), participant);
-            if role != Role::Server && self.server_is_coming() {
-                let until = self.now + HEAD_START;
-                self.set_phase(&name, Phase::Held { until });
-            } else {
+            if role == Role::Server {
                 self.launch(&name);
             }
         }
@@ -51,6 +40,7 @@ impl Machine {
             role: entry.role,
             policy: entry.policy,
             phase: Phase::Alive { pid },
+            busy: None,
             ready,
             restarts,
             recent: Recent::default(),
@@ -62,25 +52,6 @@ impl Machine {
             name: entry.name,
             pid,
         });
-    }
-
-    /// Whether a server is on its way that is not up yet.
-    pub(super) fn server_is_coming(&self) -> bool {
-        self.state.participants.values().any(|participant| {
-            participant.role == Role::Server
-                && !participant.ready
-                && matches!(participant.phase, Phase::Launching | Phase::Alive { .. })
-        })
-    }
-
-    pub(super) fn launch(&mut self, name: &str) {
-        if let Some(participant) = self.state.participants.get_mut(name) {
-            participant.phase = Phase::Launching;
-            participant.ready = false;
-            self.actions.push(Action::Launch {
-                name: name.to_owned(),
-            });
-        }
     }
 
     pub(super) fn launched(&mut self, name: &str, pid: u32) {
@@ -137,16 +108,11 @@ impl Machine {
         if participant.ready || !matches!(participant.phase, Phase::Alive { .. }) {
             return;
         }
+        participant.busy = None;
         participant.ready = true;
-        let server = participant.role == Role::Server;
         self.tell(Happening::Ready {
             name: name.to_owned(),
         });
-        if server {
-            for held in self.names_where(|phase| matches!(phase, Phase::Held { .. })) {
-                self.launch(&held);
-            }
-        }
     }
 
     pub(super) fn exited(&mut self, name: &str, pid: u32, status: String) {

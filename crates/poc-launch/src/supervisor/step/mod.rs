@@ -3,6 +3,7 @@
 mod life;
 mod stop;
 mod time;
+mod turn;
 
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ pub fn step(state: State, event: Event, now: Duration) -> (State, Vec<Action>) {
     if !machine.state.is_over() {
         machine.take(event);
         machine.pass_time();
+        machine.admit();
         machine.settle();
     }
     (machine.state, machine.actions)
@@ -57,6 +59,7 @@ impl Machine {
             } => self.asked(&name, file, leaving),
             Event::Launched { name, pid } => self.launched(&name, pid),
             Event::LaunchFailed { name, error } => self.launch_failed(&name, error),
+            Event::Underway { name } => self.underway(&name),
             Event::Ready { name } => self.ready(&name),
             Event::Exited { name, pid, status } => self.exited(&name, pid, status),
             Event::JobsAborted => self.jobs_aborted(),

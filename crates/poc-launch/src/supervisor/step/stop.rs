@@ -71,17 +71,15 @@ impl Machine {
         };
         match phase {
             Phase::Stopped if wanted == Then::Stop => {}
-            Phase::Stopped | Phase::Failed | Phase::Held { .. } | Phase::Waiting { .. } => {
-                match wanted {
-                    Then::Stop => self.rest(name),
-                    Then::Start => {
-                        if let Some(participant) = self.state.participants.get_mut(name) {
-                            participant.recent.brought_forward(self.now);
-                        }
-                        self.launch(name);
+            Phase::Stopped | Phase::Failed | Phase::Held | Phase::Waiting { .. } => match wanted {
+                Then::Stop => self.rest(name),
+                Then::Start => {
+                    if let Some(participant) = self.state.participants.get_mut(name) {
+                        participant.recent.brought_forward(self.now);
                     }
+                    self.launch(name);
                 }
-            }
+            },
             Phase::Launching => {
                 self.tell_stopping(name, reason);
                 let stage = Stage::Unborn;

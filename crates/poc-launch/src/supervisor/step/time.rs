@@ -18,6 +18,7 @@ impl Machine {
     }
 
     pub(super) fn pass_time(&mut self) {
+        self.forget_the_slow();
         for name in self.state.participants.keys().cloned().collect::<Vec<_>>() {
             self.pass_time_for(&name);
         }
@@ -34,7 +35,6 @@ impl Machine {
 
     pub(super) fn pass_time_for(&mut self, name: &str) {
         match self.phase(name) {
-            Some(Phase::Held { until }) if self.now >= until => self.launch(name),
             Some(Phase::Waiting { until }) if self.now >= until => {
                 if let Some(participant) = self.state.participants.get_mut(name) {
                     participant.restarts += 1;

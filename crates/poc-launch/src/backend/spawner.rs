@@ -1,0 +1,116 @@
+//! Which back end a participant gets.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::time::Instant;
+
+use camino::Utf8Path;
+
+use super::fork_server::{ForkServers, Outcome, Refusal};
+use super::{Backend, Process, Report, exec};
+use crate::plan::{ParticipantPlan, Spawn};
+
+/// Starts each participant as its plan says: forked where that works and nothing else is asked for,
+/// else as a Python of its own.
+pub(crate) struct Spawner {
+    forks: ForkServers,
+    reports: Vec<Report>,
+}
+
+impl Spawner {
+    /// Fork servers work in `directory`, which holds nothing that NVFlare would read.
+    pub(crate) fn new(directory: &Utf8Path) -> Self {
+        Self {
+            forks: ForkServers::new(directory),
+            reports: Vec::new(),
+        }
+    }
+
+    /// How these participants will be started, for the log.
+    pub(crate) fn describe(participants: &[ParticipantPlan]) -> String {
+        let forks = participants.iter().any(|it| it.spawn != Spawn::Exec);
+        if forks {
+            "fork server: one Python imports NVFlare, and participants are forked from it"
+        } else {
+            "exec: a Python of its own for each participant"
+        }
+        .to_owned()
+    }
+
+    fn report(outcome: Outcome) -> Report {
+        match outcome {
+            Outcome::Started { pid } => Report::ForkServerStarted { pid },
+            Outcome::Lost { pid, reason } => Report::ForkServerLost {
+                pid: Some(pid),
+                reason,
+            },
+            Outcome::Forked { name, process } => Report::Came { name, process },
+            Outcome::Dropped { wanted, reason } => Report::Came {
+                process: if wanted.participant.spawn == Spawn::Fork {
+                    Err(io::Error::other(reason))
+                } else {
+                    exec::start(&wanted.participant, &wanted.environment)
+                },
+                name: wanted.participant.name,
+            },
+        }
+    }
+}
+
+impl Backend for Spawner {
+    fn start(
+        &mut self,
+        participant: &ParticipantPlan,
+        environment: &[(OsString, OsString)],
+    ) -> io::Result<Option<Box<dyn Process>>> {
+        // One that somebody else had started has no command; exec says so.
+        if participant.spawn == Spawn::Exec || participant.argv.is_empty() {
+            return exec::start(participant, environment).map(Some);
+        }
+        let refusal = match self.forks.start(participant, environment) {
+            Ok(()) => return Ok(None),
+            Err(refusal) => refusal,
+        };
+        match (refusal, participant.spawn) {
+            (Refusal::Unusable(reason) | Refusal::Unsuited(reason), Spawn::Fork) => {
+                return Err(io::Error::other(reason));
+            }
+            // Told when it was found out.
+            (Refusal::Unusable(_), _) => {}
+            (Refusal::Unsuited(reason), _) => self.reports.push(Report::NotForked {
+                name: participant.name.clone(),
+                reason,
+            }),
+        }
+        exec::start(participant, environment).map(Some)
+    }
+
+    fn reports(&mut self) -> Vec<Report> {
+        let mut reports = std::mem::take(&mut self.reports);
+        for outcome in self.forks.hear() {
+            reports.push(Self::report(outcome));
+        }
+        reports
+    }
+
+    fn fds(&self) -> Vec<BorrowedFd<'_>> {
+        self.forks.fds()
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.forks.due()
+    }
+
+    fn helpers(&self) -> Vec<u32> {
+        self.forks.pids()
+    }
+
+    fn is_starting(&self) -> bool {
+        self.forks.is_starting()
+    }
+
+    fn close(&mut self) {
+        self.forks.close();
+    }
+}
