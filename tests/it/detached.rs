@@ -200,6 +200,30 @@ fn in_the_foreground() {
     world.assert_nothing_left();
 }
 
+/// FLARE consoles are the user's own: a stop mentions them and leaves them alone.
+#[test]
+fn an_open_console_survives_a_stop() {
+    let world = poc_test!().with_flare();
+    Federation::start(&world, 1);
+    let mut console = world.on_terminal(world.poc(["start", "-p", "lead@nvidia.com"]));
+    console.expect("> ", SHORT);
+    let stopped = world.poc(["stop"]).success();
+    assert!(
+        stopped.text().contains("lead@nvidia.com"),
+        "{}",
+        stopped.transcript()
+    );
+    assert!(
+        world
+            .processes()
+            .iter()
+            .any(|one| one.command.contains("hci.tools.admin"))
+    );
+    console.type_in("bye\n");
+    console.wait(2 * SHORT);
+    world.assert_nothing_left();
+}
+
 /// SIGTERM to the supervisor is an orderly stop of everything.
 #[test]
 fn sigterm_to_the_supervisor() {

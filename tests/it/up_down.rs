@@ -69,3 +69,12 @@ fn listening_on_every_network_is_asked_for() {
     world.poc(["stop"]).success();
     world.assert_nothing_left();
 }
+
+#[test]
+fn clean_with_force_stops_first() {
+    let world = poc_test!().with_flare();
+    Federation::start(&world, 1);
+    world.poc(["clean", "--force"]).success();
+    world.assert_nothing_left();
+    assert!(!world.workspace().exists());
+}

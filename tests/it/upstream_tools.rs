@@ -145,6 +145,12 @@ builders:
     );
     world.assert_nothing_left();
 
+    // Its kits run under our supervisor as well.
+    world.poc(["start"]).success();
+    assert_eq!(Federation::running(&world).clients(), ["site-1", "site-2"]);
+    world.poc(["stop"]).success();
+    world.assert_nothing_left();
+
     world.poc(["clean"]).success();
     assert!(!world.workspace().exists());
     let config = fs_err::read_to_string(world.config()).unwrap_or_default();

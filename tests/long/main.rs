@@ -71,6 +71,28 @@ fn twenty_sites() {
     world.assert_nothing_left();
 }
 
+/// With nothing said about ports, it is the documented one; or, where somebody has that, an error that
+/// names it before anything starts.
+#[test]
+fn the_documented_port() {
+    let world = poc_test!().with_flare();
+    world.poc(["prepare"]).success();
+    if std::net::TcpListener::bind(("0.0.0.0", 8002)).is_ok() {
+        world.poc(["start"]).success();
+        let addresses = world.listeners();
+        assert!(
+            addresses.contains(&([127, 0, 0, 1], 8002).into()),
+            "{addresses:?}"
+        );
+        world.poc(["stop"]).success();
+    } else {
+        let output = world.poc(["start", "--format", "json"]).code(4);
+        assert_eq!(output.error_code(), "PORT_IN_USE");
+        assert!(output.text().contains("8002"), "{}", output.transcript());
+    }
+    world.assert_nothing_left();
+}
+
 /// A second and a third time in the same workspace: nothing accumulates.
 #[test]
 fn start_and_stop_in_turn() {
