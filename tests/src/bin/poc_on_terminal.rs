@@ -9,7 +9,10 @@ use std::{
     io::{self, Write},
     os::unix::process::CommandExt,
     process::{Command, ExitCode, Stdio},
+    sync::Arc,
 };
+
+use signal_hook::consts::{SIGINT, SIGQUIT, SIGTERM};
 
 fn main() -> ExitCode {
     let error = match run() {
@@ -28,6 +31,12 @@ fn run() -> io::Result<std::convert::Infallible> {
             "usage: poc-on-terminal TTY PROGRAM [ARGUMENT…]",
         ));
     };
+    // A shell gives its foreground job the default signals. What started the tests may ignore some,
+    // as `nohup` and a background job do, and that is inherited; what is caught becomes the default
+    // again by exec.
+    for signal in [SIGINT, SIGQUIT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::default())?;
+    }
     rustix::process::setsid()?;
     let terminal = fs::File::options().read(true).write(true).open(terminal)?;
     rustix::process::ioctl_tiocsctty(&terminal)?;
