@@ -40,10 +40,18 @@ def with_python_quoted(command_of):
     return quoted_command_of
 
 
-# Before NVFlare's launchers import them by name.
-job_launcher_utils._job_args_str = with_paths_quoted(job_launcher_utils._job_args_str)
+def replace(name, decorate):
+    """Here, and wherever it was imported by name already."""
+    plain = getattr(job_launcher_utils, name)
+    decorated = decorate(plain)
+    for module in list(sys.modules.values()):
+        if vars(module).get(name) is plain:
+            setattr(module, name, decorated)
+
+
+replace("_job_args_str", with_paths_quoted)
 for name in "generate_server_command", "generate_client_command":
-    setattr(job_launcher_utils, name, with_python_quoted(getattr(job_launcher_utils, name)))
+    replace(name, with_python_quoted)
 
 # Without this program's own name and the "-m" after it.
 del sys.argv[:2]
