@@ -143,11 +143,13 @@ fn one_that_is_not_a_python() {
 fn one_that_hangs_can_be_interrupted() {
     let world = with_flare(FakeFlare::Package("import time\ntime.sleep(1000)\n"));
     let running = world.poc(["start"]).spawn();
-    poc_tests::wait_for("the server's process", SHORT, || {
+    // Whichever process of it imports nvflare first.
+    let hangs = format!("{} -", world.python_path());
+    poc_tests::wait_for("a Python that imports nvflare", SHORT, || {
         world
             .processes()
             .iter()
-            .any(|one| one.command.contains("server_train"))
+            .any(|one| one.command.starts_with(&hangs))
             .then_some(())
     });
     running.signal(rustix::process::Signal::INT);

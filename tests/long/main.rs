@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use poc_tests::{Federation, PocTest, SHORT, poc_test, wait_for};
+use poc_tests::{Federation, Job, PocTest, SHORT, poc_test, wait_for};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -69,6 +69,26 @@ fn twenty_sites() {
     let stop = world.poc(["stop"]).success();
     assert!(stop.elapsed < SHORT, "{:?}", stop.elapsed);
     world.assert_nothing_left();
+}
+
+/// However the processes are started: a job runs, in a workspace whose path holds a space, and nothing
+/// is left.
+#[test]
+fn every_way_to_start_processes() {
+    for spawn in ["exec", "fork", "auto"] {
+        let world = poc_test!().with_flare();
+        let port = world.port().to_string();
+        world
+            .poc(["prepare", "-n", "2", "--ports", &port])
+            .success();
+        world.poc(["start", "--spawn", spawn]).success();
+        let federation = Federation::running(&world);
+        let job = federation.submit(Job::Counting);
+        federation.wait_completed(&[&job]);
+        federation.assert_counted(&job);
+        world.poc(["stop"]).success();
+        world.assert_nothing_left();
+    }
 }
 
 /// With nothing said about ports, it is the documented one; or, where somebody has that, an error that
