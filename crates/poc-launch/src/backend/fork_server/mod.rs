@@ -5,6 +5,8 @@
 mod comm_config;
 mod origin;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::io;

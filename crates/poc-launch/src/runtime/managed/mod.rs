@@ -163,12 +163,12 @@ fn as_runtime(directory: &Utf8Path) -> Result<Runtime, Unfit> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::super::metadata::tests::environment;
     use super::*;
 
     /// A real Python of this machine that can make virtual environments.
-    pub(in crate::runtime) fn any_python() -> Utf8PathBuf {
+    pub(crate) fn any_python() -> Utf8PathBuf {
         base::python(Line::NEWEST, &Env::from_process()).unwrap()
     }
 

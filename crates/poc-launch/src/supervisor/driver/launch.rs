@@ -66,7 +66,8 @@ impl Driver<'_> {
         let (Some(plan), Some(launching)) =
             (self.plan.participant(&name), self.launching.remove(&name))
         else {
-            // Its plan cannot have gone while it was being started.
+            // Its plan cannot have gone while it was being started; if it has, so must the process.
+            let _ = process.signal(true);
             return self.cannot_begin(name, &io::Error::other("there is no plan for it"));
         };
         let kit = plan.kit();
