@@ -34,11 +34,6 @@ impl Tree {
             .collect()
     }
 
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Fails unless `directory` is now as it was; says which paths differ, since whole trees cannot
     /// be read.
     #[track_caller]

@@ -3,7 +3,7 @@ use std::{collections::BTreeMap, ffi::OsStr, thread};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::{Build, Ports, Process, Run, Terminal, leftovers, processes_of, runtime};
+use crate::{Build, Process, Run, Terminal, leftovers, port::Port, processes_of, runtime};
 
 /// The world of one test. See the [crate's page](crate).
 #[derive(Debug)]
@@ -13,7 +13,7 @@ pub struct PocTest {
     root: Utf8PathBuf,
     workspace: Utf8PathBuf,
     python: Option<Utf8PathBuf>,
-    ports: Ports,
+    port: Port,
 }
 
 impl PocTest {
@@ -32,7 +32,7 @@ impl PocTest {
             build: *build,
             workspace: root.join("proof of concept é"),
             python: None,
-            ports: Ports::reserve(build, 2),
+            port: Port::reserve(build),
             directory,
             root,
         }
@@ -97,12 +97,7 @@ impl PocTest {
 
     /// A port that no other test uses.
     pub fn port(&self) -> u16 {
-        self.ports.get(0)
-    }
-
-    /// Another one.
-    pub fn second_port(&self) -> u16 {
-        self.ports.get(1)
+        self.port.number()
     }
 
     /// The configured Python.

@@ -15,42 +15,43 @@ use crate::Build;
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// TCP ports that no other test will take while this value lives, in this process or another.
+/// A TCP port that no other test will take while this value lives, in this process or another.
 #[derive(Debug)]
-pub struct Ports {
-    /// Each with its locked file; the kernel unlocks them however the test ends.
-    held: Vec<(u16, File)>,
+pub(crate) struct Port {
+    number: u16,
+    /// Locked; the kernel unlocks it however the test ends.
+    _lock: File,
 }
 
-impl Ports {
-    /// Reserves `count` ports on which nothing listens, or has listened in the last minute.
-    pub fn reserve(build: &Build, count: usize) -> Self {
+impl Port {
+    /// Reserves a port on which nothing listens, or has listened in the last minute.
+    pub(crate) fn reserve(build: &Build) -> Self {
         // Each test of a process begins behind the one before it.
         static TURN: AtomicU16 = AtomicU16::new(0);
         let own = u16::try_from(process::id() % u32::from(COUNT)).unwrap();
 
         let directory = build.tmp().join("ports");
         fs_err::create_dir_all(&directory).unwrap();
-        let mut held = Vec::new();
         for _ in 0..COUNT {
-            if held.len() == count {
-                return Self { held };
-            }
             let turn = TURN.fetch_add(1, Ordering::Relaxed);
-            let port = FIRST + (own + turn % COUNT) % COUNT;
-            let lock = File::create(directory.join(port.to_string())).unwrap();
+            let number = FIRST + (own + turn % COUNT) % COUNT;
+            let lock = File::create(directory.join(number.to_string())).unwrap();
             match lock.try_lock() {
-                Ok(()) if is_unused(port).is_ok() => held.push((port, lock)),
+                Ok(()) if is_unused(number).is_ok() => {
+                    return Self {
+                        number,
+                        _lock: lock,
+                    };
+                }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => panic!("locking port {port}: {error}"),
+                Err(TryLockError::Error(error)) => panic!("locking port {number}: {error}"),
             }
         }
-        panic!("no {count} free ports from {FIRST} on");
+        panic!("no free port from {FIRST} on");
     }
 
-    /// The port at `index`.
-    pub fn get(&self, index: usize) -> u16 {
-        self.held[index].0
+    pub(crate) fn number(&self) -> u16 {
+        self.number
     }
 }
 
