@@ -243,6 +243,23 @@ fn a_dead_fork_server_is_replaced_when_it_is_needed() {
     assert_eq!(exits.len(), 1);
     assert_eq!(exits[0]["status"], "signal 9 (SIGKILL)", "{exits:?}");
 
+    // It ends with its supervisor; they go on, and the next supervisor forks too.
+    let status = world.poc(["status", "--format", "json"]).success().data();
+    kill(&status["supervisor"]);
+    wait_for("the fork server has left", SHORT, || {
+        fork_servers(&world).is_empty().then_some(())
+    });
+    assert_eq!(pids(&world), after);
+    world.poc(["start"]).success();
+    assert_eq!(pids(&world), after);
+    kill(&after[2]);
+    wait_for("site-2 has registered again", 2 * SHORT, || {
+        let site = participant(&world, "site-2");
+        (site["registered"] == true && site["pid"] != after[2]).then_some(())
+    });
+    assert_eq!(told(&world, "fork_server_started").len(), 3);
+    assert_eq!(fork_servers(&world).len(), 1);
+
     world.poc(["stop"]).success();
     world.assert_nothing_left();
 }

@@ -459,8 +459,8 @@ impl Wait<'_> {
         Ok(())
     }
 
-    /// Until every process has been started, which is soon: nothing is waited for but the server's
-    /// head start.
+    /// Until every process has been started, which is soon: sites wait for their turns, some of them a
+    /// tenth of a second each. Where it is not, the supervisor is left to it.
     fn until_launched(&mut self, events: &mut dyn FnMut(LaunchEvent)) -> Result<(), Error> {
         let mut unborn = self.started.clone();
         // What was started before the answer came is among what was heard.
