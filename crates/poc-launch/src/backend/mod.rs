@@ -48,6 +48,11 @@ pub(crate) trait Backend {
     /// Whether there may be a participant already whose number is not known yet.
     fn is_starting(&self) -> bool;
 
+    /// Takes back starts that are not through and have certainly not made a process, of these
+    /// participants or of all; [`Backend::reports`] tells that they failed. A helper that has nothing
+    /// else to do and does not answer is ended.
+    fn recall(&mut self, names: Option<&[String]>);
+
     /// Ends the helpers. Participants live on.
     fn close(&mut self);
 }

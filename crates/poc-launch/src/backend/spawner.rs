@@ -110,6 +110,10 @@ impl Backend for Spawner {
         self.forks.is_starting()
     }
 
+    fn recall(&mut self, names: Option<&[String]>) {
+        self.forks.recall(names);
+    }
+
     fn close(&mut self) {
         self.forks.close();
     }

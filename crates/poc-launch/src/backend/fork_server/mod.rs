@@ -152,6 +152,19 @@ impl ForkServers {
         self.servers.iter().any(Server::is_asked)
     }
 
+    /// Takes back what no server has been sent yet.
+    pub(super) fn recall(&mut self, names: Option<&[String]>) {
+        for server in &mut self.servers {
+            for name in server.recall(names) {
+                let process = Err(io::Error::other("it is to be stopped"));
+                self.outcomes.push(Outcome::Forked { name, process });
+            }
+        }
+        // One that still imports, perhaps for ever, is not waited for.
+        self.servers
+            .retain(|server| server.was_ready() || server.is_asked());
+    }
+
     pub(super) fn close(&mut self) {
         self.servers.clear();
     }

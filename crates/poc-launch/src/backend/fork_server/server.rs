@@ -191,6 +191,23 @@ impl Server {
         }
     }
 
+    /// Forgets requests, of these participants or of all, that have not been sent; returns whose.
+    pub(super) fn recall(&mut self, names: Option<&[String]>) -> Vec<String> {
+        let mut recalled = Vec::new();
+        let mut sent = self.ready;
+        self.asked.retain(|wanted| {
+            // Only the first can have been sent.
+            let was_sent = std::mem::take(&mut sent);
+            let name = &wanted.participant.name;
+            let keep = was_sent || names.is_some_and(|names| !names.contains(name));
+            if !keep {
+                recalled.push(name.clone());
+            }
+            keep
+        });
+        recalled
+    }
+
     /// Gives it up; returns what it has not answered.
     pub(super) fn into_asked(mut self) -> VecDeque<Wanted> {
         std::mem::take(&mut self.asked)

@@ -261,6 +261,9 @@ pub(crate) mod tests {
             .arg("600")
             .spawn()
             .unwrap();
+        // The kernel lets the parent go on a moment before it has set the child's arguments.
+        let seen = || !process::running_from(&directory).unwrap().is_empty();
+        assert!(crate::testing::eventually(seen));
         let error = remove("2.9.0", data.path()).unwrap_err();
         assert_eq!(
             error.to_string(),

@@ -80,6 +80,7 @@ impl Driver<'_> {
             by,
         });
         let jobs = self.jobs_to_abort(ABORT);
+        self.backend.recall(None);
         self.feed(Event::Stop { names: None, jobs });
     }
 

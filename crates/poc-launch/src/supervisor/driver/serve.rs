@@ -146,6 +146,7 @@ impl Driver<'_> {
         let jobs = with_server
             .then(|| self.jobs_to_abort(seconds(abort_s)))
             .flatten();
+        self.backend.recall(names.as_deref());
         self.feed(Event::Stop { names, jobs });
     }
 
