@@ -153,6 +153,12 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
     let stat = identity.and_then(stat);
     let state = match (snapshot, &running) {
         _ if stat.as_ref().is_some_and(is_suspended) => ParticipantState::Suspended,
+        // Dead since a moment ago; the supervisor is about to see it.
+        (Some(snapshot), _)
+            if snapshot.state == ParticipantState::Running && identity.is_none() =>
+        {
+            ParticipantState::Restarting
+        }
         (Some(snapshot), _) if snapshot.state.is_active() => snapshot.state,
         (_, Some(running)) if running.identity.is_some() => ParticipantState::Running,
         // A watchdog that is about to start it.
@@ -164,8 +170,8 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
     let recorded = recorded.filter(|recorded| Some(&recorded.identity) == identity);
     let registered = match (kit.role, snapshot, recorded) {
         (Role::Server, ..) => None,
-        (_, Some(snapshot), _) if snapshot.state.is_active() => Some(snapshot.ready),
         _ if identity.is_none() => Some(false),
+        (_, Some(snapshot), _) if snapshot.state.is_active() => Some(snapshot.ready),
         (_, _, Some(recorded)) if recorded.ready => Some(true),
         _ => ready::has_become_ready(&kit.console_log(), &kit.name, kit.role).then_some(true),
     };
