@@ -137,11 +137,7 @@ fn data(prepared: &Prepared, status: Status) -> Data {
             .participants
             .into_iter()
             .map(|participant| Participant {
-                gpus: participant
-                    .gpus
-                    .iter()
-                    .map(|id| GpuRef::from(id.as_str()))
-                    .collect(),
+                gpus: GpuRef::all(&participant.gpus),
                 name: participant.name,
                 role: participant.role.to_string(),
                 state: participant.state.to_string(),

@@ -14,6 +14,13 @@ pub(crate) enum GpuRef {
     Uuid(String),
 }
 
+impl GpuRef {
+    /// Those of a participant.
+    pub(crate) fn all(ids: &[String]) -> Vec<Self> {
+        ids.iter().map(|id| Self::from(id.as_str())).collect()
+    }
+}
+
 impl From<&str> for GpuRef {
     fn from(id: &str) -> Self {
         id.parse()

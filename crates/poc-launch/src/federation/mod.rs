@@ -7,6 +7,7 @@ mod start;
 mod status;
 mod stop;
 mod survey;
+mod wait;
 
 use std::io;
 use std::time::Duration;

@@ -46,11 +46,7 @@ impl<'a> From<&'a ParticipantPlan> for Participant<'a> {
             unset: &plan.unset,
             directory: plan.directory.clone(),
             log: plan.log.clone(),
-            gpus: plan
-                .gpus
-                .iter()
-                .map(|id| GpuRef::from(id.as_str()))
-                .collect(),
+            gpus: GpuRef::all(&plan.gpus),
         }
     }
 }

@@ -51,11 +51,7 @@ pub(super) fn data(
         .into_iter()
         .filter(|participant| participant.pid.is_some())
         .map(|participant| Participant {
-            gpus: participant
-                .gpus
-                .iter()
-                .map(|id| GpuRef::from(id.as_str()))
-                .collect(),
+            gpus: GpuRef::all(&participant.gpus),
             name: participant.name,
             role: participant.role.to_string(),
             pid: participant.pid,
