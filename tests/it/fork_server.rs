@@ -48,6 +48,11 @@ fn kill(pid: &Value) {
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
 }
 
+fn halt(pid: &Value) {
+    let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), Signal::STOP).unwrap();
+}
+
 /// The processes that are a fork server.
 fn fork_servers(world: &PocTest) -> Vec<u32> {
     let processes = world.processes().into_iter();
@@ -208,6 +213,46 @@ fn a_participant_cannot_tell_that_it_was_forked() {
     assert_eq!(environment(&jobs[1], "OPENBLAS_NUM_THREADS"), "3");
 
     world.poc(["stop"]).success();
+    world.assert_nothing_left();
+}
+
+/// One that is there and does not answer costs a start some seconds, and no more.
+#[test]
+fn a_fork_server_that_hangs_is_given_up() {
+    let world = poc_test!().with_flare();
+    Federation::start(&world, 2);
+    let before = pids(&world);
+    let first = told(&world, "fork_server_started")[0]["pid"].clone();
+    world.poc(["stop", "-p", "site-2"]).success();
+    halt(&first);
+    let start = world.poc(["start", "-p", "site-2"]).success();
+    assert!(start.elapsed < 2 * SHORT, "{:?}", start.elapsed);
+    let lost = told(&world, "fork_server_lost");
+    assert_eq!(lost.len(), 1, "{lost:?}");
+    assert_eq!(lost[0]["pid"], first);
+    let reason = lost[0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("it has not answered for"), "{reason}");
+    let not_forked = told(&world, "not_forked");
+    assert_eq!(not_forked.len(), 1, "{not_forked:?}");
+    assert_eq!(not_forked[0]["name"], "site-2");
+    assert_eq!(not_forked[0]["reason"], reason);
+    assert_eq!(fork_servers(&world), [0; 0], "it is ended");
+    let after = pids(&world);
+    assert_eq!(after[..2], before[..2], "nobody else is touched");
+    assert_ne!(after[2], before[2]);
+
+    // The next one is forked again, from another one.
+    kill(&after[2]);
+    wait_for("site-2 has registered again", 2 * SHORT, || {
+        let site = participant(&world, "site-2");
+        (site["registered"] == true && site["pid"] != after[2]).then_some(())
+    });
+    assert_eq!(fork_servers(&world).len(), 1);
+    assert_eq!(told(&world, "not_forked").len(), 1);
+    // Halted again, and there is a stop: that does not wait for it.
+    halt(&json!(fork_servers(&world)[0]));
+    let stop = world.poc(["stop"]).success();
+    assert!(stop.elapsed < SHORT, "{:?}", stop.elapsed);
     world.assert_nothing_left();
 }
 

@@ -38,23 +38,27 @@ impl Spawner {
         .to_owned()
     }
 
-    fn report(outcome: Outcome) -> Report {
-        match outcome {
+    fn report(&mut self, outcome: Outcome) {
+        let report = match outcome {
             Outcome::Started { pid } => Report::ForkServerStarted { pid },
             Outcome::Lost { pid, reason } => Report::ForkServerLost {
                 pid: Some(pid),
                 reason,
             },
             Outcome::Forked { name, process } => Report::Came { name, process },
-            Outcome::Dropped { wanted, reason } => Report::Came {
-                process: if wanted.participant.spawn == Spawn::Fork {
+            Outcome::Dropped { wanted, reason } => {
+                let name = wanted.participant.name.clone();
+                let process = if wanted.participant.spawn == Spawn::Fork {
                     Err(io::Error::other(reason))
                 } else {
+                    let name = name.clone();
+                    self.reports.push(Report::NotForked { name, reason });
                     exec::start(&wanted.participant, &wanted.environment)
-                },
-                name: wanted.participant.name,
-            },
-        }
+                };
+                Report::Came { name, process }
+            }
+        };
+        self.reports.push(report);
     }
 }
 
@@ -87,11 +91,10 @@ impl Backend for Spawner {
     }
 
     fn reports(&mut self) -> Vec<Report> {
-        let mut reports = std::mem::take(&mut self.reports);
         for outcome in self.forks.hear() {
-            reports.push(Self::report(outcome));
+            self.report(outcome);
         }
-        reports
+        std::mem::take(&mut self.reports)
     }
 
     fn fds(&self) -> Vec<BorrowedFd<'_>> {

@@ -77,7 +77,10 @@ impl Federation {
     /// [`Error::SupervisorUnreachable`] where no supervisor runs, [`Error::Interrupted`].
     pub fn watch(&self, cancel: &Cancel, events: &mut dyn FnMut(LaunchEvent)) -> Result<(), Error> {
         let mut client = self.client()?;
-        client.send(&Request::Watch {})?;
+        match client.ask(&Request::Watch {}, ANSWER)? {
+            Reply::Status(_) => {}
+            other => return Err(unexpected(&other)),
+        }
         loop {
             let deadline = std::time::Instant::now() + Duration::from_secs(3600);
             match client.next(deadline, cancel)? {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use poc_core::Cancel;
 
 use super::start::StartOptions;
-use super::{ANSWER, Federation, LaunchEvent};
+use super::{ANSWER, Federation, LaunchEvent, unexpected};
 use crate::Error;
 use crate::logs;
 use crate::supervisor::Happening;
@@ -168,9 +168,12 @@ impl Wait<'_> {
         };
         // Not to be interrupted a second time: half undone would be worse than slow.
         let (deadline, patient) = (Instant::now() + ROLLBACK, Cancel::new());
-        if let Err(error) = self.client.send(&request) {
-            events(LaunchEvent::Warning(error.to_string()));
-            return;
+        // Its answer may come after the first things that it brings about, and must not be taken for
+        // the answer to a later request.
+        match self.client.ask(&request, ROLLBACK) {
+            Ok(Reply::Accepted) => {}
+            Ok(other) => return events(LaunchEvent::Warning(unexpected(&other).to_string())),
+            Err(error) => return events(LaunchEvent::Warning(error.to_string())),
         }
         while !left.is_empty() {
             match self.client.next(deadline, &patient) {
@@ -203,7 +206,9 @@ impl Federation {
             Ok(Reply::Status(snapshot)) => {
                 snapshot.ending || snapshot.participants.iter().all(|it| !it.state.is_active())
             }
-            _ => true,
+            // Gone already, or of another version.
+            Err(_) => true,
+            Ok(_) => false,
         };
         let patient = Cancel::new();
         while nothing_runs && matches!(client.next(deadline, &patient), Ok(Next::Happening(_))) {}

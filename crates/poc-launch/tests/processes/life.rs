@@ -23,6 +23,7 @@ crate::tests![
     without_waiting_a_start_returns_at_once,
     a_site_that_is_late_is_left_running,
     one_that_dies_while_starting_takes_the_start_with_it,
+    a_start_that_fails_while_nothing_of_it_runs_is_undone_at_once,
     a_program_that_does_not_exist_fails_the_start,
     an_interrupted_start_is_undone,
     stop_wins_over_start,
@@ -285,6 +286,22 @@ fn one_that_dies_while_starting_takes_the_start_with_it() {
     let server = poc.pid("server");
     assert!(matches!(poc.start(), Err(Error::StartFailed { .. })));
     assert_eq!(poc.pid("server"), server);
+    assert_eq!(poc.of("site-2").state, ParticipantState::Stopped);
+    poc.stop_all();
+}
+
+/// The stop is through before its request is answered.
+fn a_start_that_fails_while_nothing_of_it_runs_is_undone_at_once() {
+    let mut poc = Poc::new(2).script("site-2", "exit 1");
+    let policy = &mut poc.edit("site-2").restart;
+    (policy.first_delay_ms, policy.longest_delay_ms) = (600_000, 600_000);
+    poc.start_with(poc.only(&["server", "site-1"]), false, true)
+        .0
+        .unwrap();
+    let begun = Instant::now();
+    assert!(matches!(poc.start(), Err(Error::StartFailed { .. })));
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(poc.of("site-2").state, ParticipantState::Stopped);
     poc.stop_all();
 }

@@ -38,9 +38,16 @@ const MARK: &str = "poc-fork-server";
 /// first one needs is enough for the others, whose names and GPUs differ a little.
 const ROOM: usize = 256;
 
-/// From a request to its answer, and from the start to the first word. Importing takes half a second,
-/// and much longer on a machine that is busy, or that reads from a cold disk.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// From the start to the first word. Importing takes half a second, and much longer on a machine that
+/// is busy, or that reads from a cold disk.
+const IMPORTING: Duration = Duration::from_secs(60);
+
+/// From a request to its answer. Forking takes some milliseconds; how long the imports took tells how
+/// busy the machine is, and this many times as long is more than enough.
+const FORKING: u32 = 4;
+/// But at least so long: a machine that was idle may be so no more. What is given up too early costs
+/// no more than a Python of its own for one participant.
+const FORKING_AT_LEAST: Duration = Duration::from_secs(4);
 
 /// For ending by itself, which takes it a millisecond.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -59,7 +66,8 @@ pub(super) struct Server {
     replies: ChildStdout,
     received: Vec<u8>,
     printed: Utf8PathBuf,
-    ready: bool,
+    /// How long its imports took; `None` until they are through.
+    ready: Option<Duration>,
     /// The first one has been sent, once the server is ready. One at a time, so that a request always
     /// fits into the pipe.
     asked: VecDeque<Wanted>,
@@ -144,7 +152,7 @@ impl Server {
             replies,
             received: Vec::new(),
             printed,
-            ready: false,
+            ready: None,
             asked: VecDeque::new(),
             since: Instant::now(),
         };
@@ -161,7 +169,13 @@ impl Server {
     }
 
     pub(super) fn due(&self) -> Option<Instant> {
-        self.is_asked().then(|| self.since + PATIENCE)
+        self.is_asked().then(|| self.since + self.patience())
+    }
+
+    fn patience(&self) -> Duration {
+        self.ready.map_or(IMPORTING, |importing| {
+            (importing * FORKING).clamp(FORKING_AT_LEAST, IMPORTING)
+        })
     }
 
     /// Whether a participant can be forked from this one.
@@ -179,13 +193,13 @@ impl Server {
 
     /// Whether it could serve.
     pub(super) fn was_ready(&self) -> bool {
-        self.ready
+        self.ready.is_some()
     }
 
     /// Asks for a participant.
     pub(super) fn ask(&mut self, wanted: Wanted) {
         self.asked.push_back(wanted);
-        if self.asked.len() == 1 && self.ready {
+        if self.asked.len() == 1 && self.was_ready() {
             self.since = Instant::now();
             self.send_first();
         }
@@ -194,7 +208,7 @@ impl Server {
     /// Forgets requests, of these participants or of all, that have not been sent; returns whose.
     pub(super) fn recall(&mut self, names: Option<&[String]>) -> Vec<String> {
         let mut recalled = Vec::new();
-        let mut sent = self.ready;
+        let mut sent = self.was_ready();
         self.asked.retain(|wanted| {
             // Only the first can have been sent.
             let was_sent = std::mem::take(&mut sent);
@@ -224,14 +238,16 @@ impl Server {
             let line: Vec<u8> = self.received.drain(..=end).collect();
             let line = serde_json::from_slice(&line)
                 .map_err(|_| "it does not answer what it was asked".to_owned())?;
+            let took = self.since.elapsed();
             self.since = Instant::now();
-            self.take(line, outcomes)?;
+            self.take(line, took, outcomes)?;
         }
         if ended {
             return Err(self.last_words());
         }
         if self.due().is_some_and(|due| due <= Instant::now()) {
-            return Err(format!("it has not answered for {} s", PATIENCE.as_secs()));
+            let waited = self.since.elapsed().as_secs();
+            return Err(format!("it has not answered for {waited} s"));
         }
         Ok(())
     }
@@ -249,10 +265,15 @@ impl Server {
         }
     }
 
-    fn take(&mut self, line: Line, outcomes: &mut Vec<Outcome>) -> Result<(), String> {
+    fn take(
+        &mut self,
+        line: Line,
+        took: Duration,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), String> {
         let process = match line {
             Line::Ready { ready: true, .. } => {
-                self.ready = true;
+                self.ready = Some(took);
                 self.send_first();
                 return Ok(());
             }
@@ -324,7 +345,7 @@ impl Server {
         };
         let tail = logs::tail(&self.printed, 1).unwrap_or_default();
         match tail.into_iter().next() {
-            Some(line) if !self.ready => format!("it ended: {status} ({line})"),
+            Some(line) if !self.was_ready() => format!("it ended: {status} ({line})"),
             _ => format!("it ended: {status}"),
         }
     }
@@ -335,7 +356,7 @@ impl Drop for Server {
     /// end with it.
     fn drop(&mut self) {
         self.requests = None;
-        if self.ready && !self.is_asked() {
+        if self.was_ready() && !self.is_asked() {
             let deadline = Instant::now() + LAST_MOMENT;
             let mut fds = [PollFd::from_borrowed_fd(
                 self.replies.as_fd(),

@@ -229,6 +229,31 @@ fn a_server_that_dies_drops_what_it_was_asked_and_another_takes_over() {
 }
 
 #[test]
+fn a_server_that_hangs_is_given_up_after_a_while_that_its_imports_tell() {
+    let mut place = Place::new();
+    assert_eq!(place.run("site-1", "pass", &[]), "exit status 0");
+    let [pid] = place.servers.pids()[..] else {
+        panic!("one server");
+    };
+    let halted = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    kill_process(halted, Signal::STOP).unwrap();
+    place.start("site-1", "pass", &[]);
+    let left = place.servers.due().unwrap() - Instant::now();
+    assert!(left > Duration::from_secs(3), "{left:?}");
+    assert!(left < Duration::from_secs(30), "{left:?}");
+    let mut outcomes = Vec::new();
+    while place.servers.is_starting() {
+        let due = place.servers.due().unwrap();
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        outcomes.extend(place.servers.hear());
+    }
+    let dropped = |outcome: &Outcome| matches!(outcome, Outcome::Dropped { reason, .. } if reason.starts_with("it has not answered for "));
+    assert!(outcomes.iter().any(dropped));
+    assert_eq!(Identity::of(pid), None, "it is ended");
+    assert_eq!(place.run("site-1", "pass", &[]), "exit status 0");
+}
+
+#[test]
 fn another_environment_or_a_longer_command_needs_another_server() {
     let mut place = Place::new();
     let program = "import time; time.sleep(600)";

@@ -45,12 +45,9 @@ impl Client {
         }
     }
 
-    /// Sends a request without waiting for its answer.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::SupervisorUnreachable`] where the supervisor has gone.
-    pub fn send(&mut self, request: &Request) -> Result<(), Error> {
+    /// Every request is sent by [`Client::ask`]: an answer that nobody waits for would be taken for the
+    /// answer to the next one.
+    fn send(&mut self, request: &Request) -> Result<(), Error> {
         let mut line = serde_json::to_vec(request).map_err(io::Error::from)?;
         line.push(b'\n');
         self.stream
@@ -94,6 +91,7 @@ impl Client {
         loop {
             match self.read_line(deadline, Some(cancel))? {
                 Heard::Line(Line::Happening(happening)) => return Ok(Next::Happening(happening)),
+                // One that came too late.
                 Heard::Line(Line::Reply(_)) => {}
                 Heard::Nothing => return Ok(Next::Nothing),
                 Heard::TheEnd => return Ok(Next::TheEnd),
