@@ -12,6 +12,7 @@ mod demo;
 mod detached;
 mod docs;
 mod examples;
+mod faults;
 mod fork_server;
 mod gpu;
 mod interrupts;

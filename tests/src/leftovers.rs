@@ -1,9 +1,9 @@
-use std::{os::unix::fs::FileTypeExt as _, time::Duration};
+use std::{ffi::OsStr, os::unix::fs::FileTypeExt as _, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal};
 
-use crate::wait_for;
+use crate::{decoys::DECOY, wait_for};
 
 /// A live process of a test's world.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub struct Process {
 
 /// The processes that name `root` in their environment, command line or working directory: those
 /// that a test in that directory started, and those that these started, whatever session or group
-/// they moved to. A zombie is none: it holds nothing, and its parent may be in no hurry.
+/// they moved to. A zombie is none: it holds nothing, and its parent may be in no hurry; and
+/// [decoys](crate::Decoys) are strangers.
 pub fn processes_of(root: &Utf8Path) -> Vec<Process> {
     let Ok(all) = procfs::process::all_processes() else {
         return Vec::new();
@@ -28,15 +29,15 @@ pub fn processes_of(root: &Utf8Path) -> Vec<Process> {
         .filter(|process| u32::try_from(process.pid).is_ok_and(|pid| pid != myself))
         .filter_map(|process| {
             let words = process.cmdline().unwrap_or_default();
+            let environment = process.environ().unwrap_or_default();
             let named = words.iter().any(|word| word.contains(root.as_str()))
                 || process
                     .cwd()
                     .is_ok_and(|directory| directory.starts_with(root))
-                || process.environ().is_ok_and(|environment| {
-                    environment
-                        .values()
-                        .any(|value| value.to_string_lossy().contains(root.as_str()))
-                });
+                || environment
+                    .values()
+                    .any(|value| value.to_string_lossy().contains(root.as_str()));
+            let named = named && !environment.contains_key(OsStr::new(DECOY));
             let stat = named.then(|| process.stat().ok()).flatten()?;
             (!matches!(stat.state, 'Z' | 'X')).then(|| Process {
                 pid: stat.pid.unsigned_abs(),

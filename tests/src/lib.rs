@@ -22,6 +22,12 @@
 //! itself on first use and shared by all test processes under a lock. `POC_TEST_PYTHON` names
 //! another interpreter to use in its place.
 //!
+//! # Faults
+//!
+//! [`Decoys`] are strangers with the names of a POC's processes, which must survive whatever `poc` does;
+//! [`PocTest::stop_leaves_nothing`] is the end of every fault. [`PocTest::misbehaves`] gives a real
+//! participant a habit that it does not have by itself.
+//!
 //! # Waiting
 //!
 //! [`wait_for`] asks again and again until the answer is there or a deadline passes. There is no
@@ -34,12 +40,14 @@
 )]
 
 mod build;
+mod decoys;
 mod fakes;
 mod federation;
 mod filters;
 mod leftovers;
 mod listeners;
 mod output;
+mod poc;
 mod port;
 mod run;
 mod runtime;
@@ -49,10 +57,12 @@ mod wait;
 mod world;
 
 pub use build::Build;
+pub use decoys::Decoys;
 pub use fakes::{FakeFlare, fake_nvidia_smi, fake_python, write_program};
 pub use federation::{Federation, Job};
 pub use leftovers::{Process, processes_of};
 pub use output::Output;
+pub use poc::{is_alive, send};
 pub use run::{Run, Running};
 pub use runtime::{managed_data_home, runtime};
 pub use terminal::Terminal;

@@ -184,6 +184,10 @@ impl PocTest {
         Terminal::start(&self.build, &run.into_command())
     }
 
+    pub(crate) fn decoy_program(&self) -> &'static Utf8Path {
+        Utf8Path::new(self.build.on_terminal)
+    }
+
     /// The live processes of this world.
     pub fn processes(&self) -> Vec<Process> {
         processes_of(&self.root)

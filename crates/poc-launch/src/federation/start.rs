@@ -60,6 +60,21 @@ pub(super) struct Selection {
     pub(super) running: Vec<(Kit, Running)>,
 }
 
+impl Selection {
+    /// Names those that run, and says whether the new supervisor has taken them over: it did so before
+    /// anybody could hear it.
+    fn tell_running(&self, events: &mut dyn FnMut(LaunchEvent)) {
+        for (kit, running) in &self.running {
+            let name = kit.name.clone();
+            let pid = running.identity.as_ref().map(|identity| identity.pid);
+            events(match (running.keeper, pid) {
+                (Keeper::Nobody, Some(pid)) => LaunchEvent::Adopted { name, pid },
+                _ => LaunchEvent::AlreadyRunning { name, pid },
+            });
+        }
+    }
+}
+
 impl Federation {
     /// Starts the plan's participants as far as they do not run, all at the same time, under the
     /// workspace's supervisor, which is started where there is none.
@@ -92,15 +107,10 @@ impl Federation {
             .iter()
             .map(|(kit, _)| kit.name.clone())
             .collect();
-        for (kit, running) in &selection.running {
-            events(LaunchEvent::AlreadyRunning {
-                name: kit.name.clone(),
-                pid: running.identity.as_ref().map(|identity| identity.pid),
-            });
-        }
         let selected: Vec<String> = plan.participants.iter().map(|it| it.name.clone()).collect();
         let forced = plan.participants.iter().any(|it| it.spawn == Spawn::Fork);
         let (mut client, fresh) = self.supervisor(plan, &survey, &selection, options, events)?;
+        selection.tell_running(events);
         let snapshot = match client.ask(&Request::Watch {}, ANSWER)? {
             Reply::Status(snapshot) => snapshot,
             other => return Err(unexpected(&other)),
@@ -263,10 +273,21 @@ impl Federation {
             }
         }
         for participant in &selection.missing {
-            for (file, pid, reason) in survey.stale_files(&self.prepared, &participant.kit())? {
-                pid_file::remove(&file)?;
-                events(LaunchEvent::StaleRemoved { file, pid, reason });
-            }
+            self.remove_stale(&participant.kit(), survey, events)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the pid files of a participant that does not run, and says so.
+    pub(super) fn remove_stale(
+        &self,
+        kit: &Kit,
+        survey: &Survey,
+        events: &mut dyn FnMut(LaunchEvent),
+    ) -> Result<(), Error> {
+        for (file, pid, reason) in survey.stale_files(&self.prepared, kit)? {
+            pid_file::remove(&file)?;
+            events(LaunchEvent::StaleRemoved { file, pid, reason });
         }
         Ok(())
     }

@@ -226,6 +226,15 @@ fn warnings(survey: &Survey, participants: &[ParticipantStatus]) -> Vec<String> 
                 .to_owned(),
         );
     }
+    let suspended = |it: &&ParticipantStatus| it.state == ParticipantState::Suspended;
+    for it in participants.iter().filter(suspended) {
+        if let Some(pid) = it.pid {
+            warnings.push(format!(
+                "{} is stopped by a signal; `kill -CONT {pid}` lets it go on",
+                it.name
+            ));
+        }
+    }
     warnings
 }
 

@@ -111,6 +111,10 @@ impl Federation {
         for Console { pid, user } in result.consoles.clone() {
             events(LaunchEvent::Console { pid, user });
         }
+        // Later on nobody could tell them from what this stop itself has left over.
+        for kit in kits.iter().filter(|kit| survey.running(kit).is_none()) {
+            self.remove_stale(kit, &survey, events)?;
+        }
         if survey.supervisor.is_some()
             && let Some(client) = Client::connect(&self.prepared.workspace)?
         {
