@@ -7,8 +7,7 @@ use std::{
 
 use openssl::rsa::Rsa;
 
-/// Certificates of the measured project: the authority's, one server's, two sites', three admins'.
-pub(crate) const KEYS: u32 = 7;
+use crate::project;
 
 /// Enough for a steady mean: the time for one RSA key varies by a factor of ten.
 const SAMPLES: u32 = 60;
@@ -23,8 +22,8 @@ pub(crate) fn time_of_one() -> Duration {
 }
 
 /// What `prepare` may take at most: a quarter more than its keys on all cores, and 60 ms for the rest.
-pub(crate) fn budget(one: Duration) -> Duration {
+pub(crate) fn budget(sites: u32, one: Duration) -> Duration {
     let cores =
         thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(1));
-    (one * KEYS / cores).mul_f64(1.25) + Duration::from_millis(60)
+    (one * project::keys(sites) / cores).mul_f64(1.25) + Duration::from_millis(60)
 }

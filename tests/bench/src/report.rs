@@ -1,143 +1,159 @@
+//! The result, as a table for people or as JSON.
+
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
-    bench::{Step, Times},
-    keys,
+    goal::Goal,
+    measure::{Step, Values},
 };
 
-/// `prepare` is to be so many times as fast as NVFlare's.
-const PREPARE_RATIO: f64 = 3.5;
-
-/// The result, as a table for people or as JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
-    rows: Vec<Row>,
+    /// Processor cores of this machine.
+    cores: usize,
     /// Seconds for one RSA key on one core.
     one_key: f64,
-    keys: u32,
-    /// Seconds that `prepare` may take at most, by the time of a key.
-    prepare_budget: f64,
+    /// Whether every promise was kept.
+    kept: bool,
+    rows: Vec<Row>,
 }
 
 #[derive(Debug, Serialize)]
 struct Row {
-    step: &'static str,
-    #[serde(skip)]
-    kind: Step,
-    /// Median, in seconds.
+    sites: u32,
+    step: Step,
     poc: f64,
-    upstream: f64,
-    /// How many times as long the other takes.
-    ratio: f64,
-    poc_times: Vec<f64>,
-    upstream_times: Vec<f64>,
+    upstream: Option<f64>,
+    /// How many times as much NVFlare's own takes.
+    ratio: Option<f64>,
+    goals: Vec<String>,
+    kept: bool,
+    values: Values,
 }
 
 impl Report {
-    pub(crate) fn new(times: &BTreeMap<Step, Times>, one_key: Duration) -> Self {
-        let seconds =
-            |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
-        let rows = times.iter().map(|(&kind, times)| {
-            let (poc, upstream) = (median(&times.poc), median(&times.upstream));
-            Row {
-                step: kind.name(),
-                kind,
-                poc,
-                upstream,
-                ratio: upstream / poc,
-                poc_times: seconds(&times.poc),
-                upstream_times: seconds(&times.upstream),
-            }
-        });
+    /// Of everything that was measured, by number of sites.
+    pub(crate) fn new(measured: &BTreeMap<u32, BTreeMap<Step, Values>>, one_key: Duration) -> Self {
+        let rows: Vec<Row> = measured
+            .iter()
+            .flat_map(|(&sites, steps)| {
+                steps
+                    .iter()
+                    .map(move |(&step, values)| Row::new(sites, step, values, one_key))
+            })
+            .collect();
         Self {
-            rows: rows.collect(),
+            cores: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
             one_key: one_key.as_secs_f64(),
-            keys: keys::KEYS,
-            prepare_budget: keys::budget(one_key).as_secs_f64(),
+            kept: rows.iter().all(|row| row.kept),
+            rows,
         }
     }
 
-    /// Whether what the project promises of a step holds here; what it promises nothing of holds.
-    pub(crate) fn keeps_promise(&self, step: Step) -> bool {
-        let row = self.rows.iter().find(|row| row.kind == step);
-        row.is_none_or(|row| {
-            step != Step::Prepare || (row.ratio >= PREPARE_RATIO && row.poc <= self.prepare_budget)
-        })
+    pub(crate) const fn kept(&self) -> bool {
+        self.kept
     }
 
     pub(crate) fn json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// In Markdown, as docs/benchmarks.md shows it.
     pub(crate) fn table(&self) -> String {
-        let mut text = format!(
-            "{:<24}{:>10}{:>10}{:>8}\n",
-            "median", "poc", "NVFlare", "ratio"
+        let mut text = String::from(
+            "| sites | | `poc` | NVFlare | ratio | promised | |\n| ---: | --- | ---: | ---: | ---: | --- | --- |\n",
         );
         for row in &self.rows {
+            let number = |number: Option<f64>| {
+                number.map_or_else(|| "-".to_owned(), |number| row.step.value(number))
+            };
             let _ = writeln!(
                 text,
-                "{:<24}{:>8.3} s{:>8.3} s{:>7.1}×",
-                row.step, row.poc, row.upstream, row.ratio
+                "| {} | {} | {} | {} | {} | {} | {} |",
+                row.sites,
+                row.step.name(),
+                number(Some(row.poc)),
+                number(row.upstream),
+                row.ratio
+                    .map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}×")),
+                row.goals.join(", "),
+                match (row.goals.is_empty(), row.kept) {
+                    (true, _) => "",
+                    (false, true) => "kept",
+                    (false, false) => "**not kept**",
+                },
             );
         }
-        let verdict = if self.keeps_promise(Step::Prepare) {
-            "kept"
-        } else {
-            "NOT kept"
-        };
         let _ = write!(
             text,
-            "\nprepare: {} keys at {:.1} ms each allow {:.3} s; at least {PREPARE_RATIO}× as fast: {verdict}",
-            self.keys,
+            "\n{} cores; an RSA-2048 key takes {:.1} ms on one of them.",
+            self.cores,
             self.one_key * 1000.0,
-            self.prepare_budget,
         );
         text
     }
 }
 
-/// In seconds; of an even number, the lower of the middle two.
-fn median(times: &[Duration]) -> f64 {
-    let mut times = times.to_vec();
-    times.sort_unstable();
-    let middle = times.len().saturating_sub(1) / 2;
-    times.get(middle).map_or(f64::NAN, Duration::as_secs_f64)
+impl Row {
+    fn new(sites: u32, step: Step, values: &Values, one_key: Duration) -> Self {
+        let poc = step.summary(&values.poc);
+        let upstream = (!values.upstream.is_empty()).then(|| step.summary(&values.upstream));
+        let goals = Goal::of(step, sites, one_key);
+        Self {
+            sites,
+            step,
+            poc,
+            upstream,
+            ratio: upstream.map(|upstream| upstream / poc),
+            kept: goals.iter().all(|goal| goal.is_kept(poc, upstream)),
+            goals: goals.iter().map(|goal| goal.words(step)).collect(),
+            values: values.clone(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn report(poc: &[u64], upstream: &[u64], one_key: u64) -> (BTreeMap<Step, Times>, Duration) {
-        let times = |list: &[u64]| list.iter().copied().map(Duration::from_millis).collect();
-        let times = Times {
-            poc: times(poc),
-            upstream: times(upstream),
+    fn report(sites: u32, step: Step, poc: &[f64], upstream: &[f64], key_ms: u64) -> Report {
+        let values = Values {
+            poc: poc.to_vec(),
+            upstream: upstream.to_vec(),
         };
-        (
-            BTreeMap::from([(Step::Prepare, times)]),
-            Duration::from_millis(one_key),
+        Report::new(
+            &BTreeMap::from([(sites, BTreeMap::from([(step, values)]))]),
+            Duration::from_millis(key_ms),
         )
     }
 
     #[test]
-    fn medians_and_the_promise() {
-        let (times, key) = report(&[300, 100, 200], &[900, 1000, 950], 1000);
-        let fast = Report::new(&times, key);
-        assert!((fast.rows[0].ratio - 4.75).abs() < 1e-9);
-        assert!(fast.keeps_promise(Step::Prepare));
-        let (times, key) = report(&[300], &[900], 1000);
+    fn promises_are_judged() {
+        let (poc, upstream) = (&[0.3, 0.1, 0.2], &[0.9, 1.0, 0.95]);
+        assert!(report(2, Step::Prepare, poc, upstream, 1000).kept());
         assert!(
-            !Report::new(&times, key).keeps_promise(Step::Prepare),
-            "only three times as fast"
+            !report(2, Step::Prepare, &[0.3], &[0.9], 1000).kept(),
+            "three times as fast"
         );
-        let (times, key) = report(&[100], &[1000], 0);
         assert!(
-            !Report::new(&times, key).keeps_promise(Step::Prepare),
+            !report(2, Step::Prepare, &[0.1], &[1.0], 0).kept(),
             "slower than its keys allow"
+        );
+        assert!(!report(20, Step::Memory, &[551.0], &[1100.0], 0).kept());
+        assert!(
+            report(10, Step::Start, &[3.0], &[3.0], 0).kept(),
+            "nothing is promised"
+        );
+    }
+
+    #[test]
+    fn a_side_that_was_not_measured_is_a_dash() {
+        let table = report(2, Step::Start, &[1.8], &[], 40).table();
+        assert!(
+            table.contains("| 2 | start until registered | 1.800 s | - | - | 5× | kept |"),
+            "{table}"
         );
     }
 }
