@@ -1,13 +1,18 @@
-//! `-gpu`, on hosts made up by an `nvidia-smi` of our own. Nothing is started: the launch plan says
-//! who would get what.
+//! `-gpu`, on hosts made up by an `nvidia-smi` of our own. The launch plan says who would get what, so
+//! most tests start nothing.
 
-use poc_tests::{PocTest, Run, fake_nvidia_smi, poc_test, write_program};
-use serde_json::Value;
+use poc_tests::{
+    Federation, Job, PocTest, Run, SHORT, fake_nvidia_smi, poc_test, wait_for, write_program,
+};
+use serde_json::{Value, json};
 
 /// A prepared POC on a host with `gpus` GPUs.
 fn host(gpus: u32, sites: u32) -> PocTest {
     let world = poc_test!().with_flare();
-    world.poc(["prepare", "-n", &sites.to_string()]).success();
+    let (sites, port) = (sites.to_string(), world.port().to_string());
+    world
+        .poc(["prepare", "-n", &sites, "--ports", &port])
+        .success();
     fake_nvidia_smi(&world, gpus);
     world
 }
@@ -145,4 +150,91 @@ fn a_driver_that_is_there_and_broken_is_a_warning() {
         output.transcript()
     );
     assert_eq!(dealt(plan(&world, &[])), ["-"]);
+}
+
+/// The scheduler of the real NVFlare sends a job that asks for GPUs to sites that offer them, and each
+/// site's job sees the GPU that the site was dealt.
+#[test]
+fn a_job_that_asks_for_gpus_runs_on_the_ones_dealt() {
+    let world = host(2, 2);
+    let start = |gpus: &[&str]| {
+        let start = probed(world.poc(["start", "--format", "json", "-gpu"])).args(gpus);
+        let started = start.success();
+        assert_eq!(started.data()["warnings"], json!([]));
+    };
+    let offered = |site: &str| {
+        let text = fs_err::read_to_string(world.kit(site).join("local/resources.json")).ok()?;
+        let document: Value = serde_json::from_str(&text).unwrap();
+        let manager = &document["components"][0];
+        assert_eq!(manager["id"], "resource_manager");
+        // The stand-in's GPUs have 16384 MiB.
+        assert_eq!(manager["args"]["mem_per_gpu_in_GiB"], 16);
+        manager["args"]["num_of_gpus"].as_u64()
+    };
+    start(&["1", "0"]);
+    assert_eq!([offered("site-1"), offered("site-2")], [Some(1), Some(1)]);
+
+    let job = Job::Waiting.directory(&world);
+    let meta = job.join("meta.json");
+    let mut text: Value = serde_json::from_str(&fs_err::read_to_string(&meta).unwrap()).unwrap();
+    let ask = json!({"num_of_gpus": 1, "mem_per_gpu_in_GiB": 2});
+    text["resource_spec"] = json!({"site-1": ask, "site-2": ask});
+    fs_err::write(&meta, text.to_string()).unwrap();
+    let federation = Federation::running(&world);
+    let job = federation.submit_directory(&job);
+    federation.wait_running(&job);
+    for (site, gpu) in [("site-1", "1"), ("site-2", "0")] {
+        let kit = world.kit(site);
+        let process = wait_for("the site's job process", SHORT, || {
+            let mut all = world.processes().into_iter();
+            all.find(|one| {
+                one.command.contains("worker_process") && one.command.contains(kit.as_str())
+            })
+        });
+        assert_eq!(
+            variable(process.pid, "CUDA_VISIBLE_DEVICES").as_deref(),
+            Some(gpu)
+        );
+    }
+    world.poc(["stop"]).success();
+
+    // What was offered is taken back, and is not taken for the user's own work.
+    probed(world.poc(["start", "-gpu", "none"])).success();
+    assert_eq!([offered("site-1"), offered("site-2")], [None, None]);
+    world.poc(["stop"]).success();
+    start(&["0", "1"]);
+    world.poc(["stop"]).success();
+    let prepared = world
+        .poc(["prepare", "--force", "--format", "json"])
+        .success();
+    let foreign = prepared.data()["foreign_files"].to_string();
+    assert!(!foreign.contains("resources.json"), "{foreign}");
+
+    // A file of the user's own stays as it is, and a word says what that means.
+    let own = world.kit("site-1").join("local/resources.json");
+    let mut document: Value = serde_json::from_str(
+        &fs_err::read_to_string(own.with_file_name("resources.json.default")).unwrap(),
+    )
+    .unwrap();
+    document["client"]["retry_timeout"] = json!(7);
+    fs_err::write(&own, document.to_string()).unwrap();
+    let started = probed(world.poc(["start", "-gpu", "0"])).success();
+    assert!(
+        started.stderr.contains("is your own and stays"),
+        "{}",
+        started.transcript()
+    );
+    assert_eq!(fs_err::read_to_string(&own).unwrap(), document.to_string());
+    world.poc(["stop"]).success();
+    world.assert_nothing_left();
+}
+
+fn variable(pid: u32, name: &str) -> Option<String> {
+    let environment = fs_err::read(format!("/proc/{pid}/environ")).ok()?;
+    let text = String::from_utf8(environment).ok()?;
+    text.split('\0').find_map(|pair| {
+        pair.strip_prefix(name)?
+            .strip_prefix('=')
+            .map(str::to_owned)
+    })
 }

@@ -82,10 +82,14 @@ impl<'a> Federation<'a> {
     /// Submits a job and gives its ID.
     #[track_caller]
     pub fn submit(self, job: Job) -> String {
-        self.ask(&["submit", job.directory(self.world).as_str()])
-            .as_str()
-            .unwrap()
-            .to_owned()
+        self.submit_directory(&job.directory(self.world))
+    }
+
+    /// Submits what a directory holds and gives its ID.
+    #[track_caller]
+    pub fn submit_directory(self, directory: &Utf8Path) -> String {
+        let id = self.ask(&["submit", directory.as_str()]);
+        id.as_str().unwrap().to_owned()
     }
 
     /// Waits until a job runs.

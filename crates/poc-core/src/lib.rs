@@ -9,6 +9,7 @@
 //! | [`project`] | who takes part, and can that be? |
 //! | [`workspace`] | what lies in a directory, and who may change it now? |
 //! | [`fsio`] | how does a file get whole onto the disk, and a tree safely off it? |
+//! | [`gpu_offer`] | what does a site tell NVFlare's scheduler about its GPUs? |
 //! | [`mod@env`] | which environment variables matter? |
 //! | [`version`] | which NVFlare is it, and which kits fit? |
 //! | [`cancel`] | should long work stop? |
@@ -22,6 +23,7 @@ pub mod config_file;
 pub mod env;
 mod error;
 pub mod fsio;
+pub mod gpu_offer;
 mod hint;
 mod listen;
 mod paths;

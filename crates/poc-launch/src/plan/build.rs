@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 use poc_core::Line;
 use poc_core::env::Env;
+use poc_core::gpu_offer::GpuOffer;
 use poc_core::project::Role;
 use poc_core::workspace::{Kit, Prepared};
 
@@ -19,6 +20,10 @@ pub struct SiteGpus {
     pub ids: Vec<String>,
     /// What makes the process see these GPUs and no other.
     pub environment: Vec<(String, String)>,
+    /// Inherited variables that would say otherwise.
+    pub unset: Vec<String>,
+    /// What the site offers to jobs that ask for GPUs; a site without one offers none.
+    pub offer: GpuOffer,
 }
 
 /// What a plan is built from.
@@ -119,6 +124,7 @@ pub fn console(
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: Vec::new(),
+        offer: None,
         spawn: Spawn::Exec,
         restart: RestartPolicy::NEVER,
     })
@@ -182,18 +188,28 @@ fn participant(request: &PlanRequest<'_>, kit: &Kit) -> ParticipantPlan {
     let mut environment = environment::set(request.env, python);
     let gpus = request.gpus.get(&kit.name).cloned().unwrap_or_default();
     environment.extend(gpus.environment);
+    let mut unset = environment::unset();
+    unset.extend(gpus.unset);
     ParticipantPlan {
         name: kit.name.clone(),
         role: kit.role,
         argv: argv(python, kit),
         environment,
-        unset: environment::unset(),
+        unset,
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: gpus.ids,
+        offer: (kit.role == Role::Client && offers_gpus(request.runtime.line))
+            .then_some(gpus.offer),
         spawn: request.spawn,
         restart: RestartPolicy::default(),
     }
+}
+
+/// Whether a site can offer just the GPUs that it sees. Up to NVFlare 2.8 its resource manager hands out
+/// 0, 1, … whatever `CUDA_VISIBLE_DEVICES` says, so that two sites' jobs would meet on GPU 0.
+pub const fn offers_gpus(line: Line) -> bool {
+    matches!(line, Line::V2_9)
 }
 
 /// The command of NVFlare's own start script, with the runtime's Python in place of whichever

@@ -12,11 +12,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::gpu_offer::GpuOffer;
 use poc_core::project::Role;
 use poc_core::workspace::Kit;
 use serde::{Deserialize, Serialize};
 
-pub use build::{PlanRequest, SiteGpus, build, console};
+pub use build::{PlanRequest, SiteGpus, build, console, offers_gpus};
 pub(crate) use build::{addresses, admin, startable_kits};
 
 /// How participants become processes.
@@ -90,6 +91,9 @@ pub struct ParticipantPlan {
     pub log: Utf8PathBuf,
     /// Its GPUs, for people and for JSON; `environment` holds what takes effect.
     pub gpus: Vec<String>,
+    /// The GPUs that it is to offer to jobs; `None` where its kit is to stay as it is.
+    #[serde(default)]
+    pub offer: Option<GpuOffer>,
     /// How it becomes a process.
     #[serde(default)]
     pub spawn: Spawn,
@@ -120,6 +124,7 @@ impl ParticipantPlan {
             directory: kit.to_owned(),
             log: kit.join("poc_console.log"),
             gpus: Vec::new(),
+            offer: None,
             spawn: Spawn::Exec,
             restart: RestartPolicy::NEVER,
         }

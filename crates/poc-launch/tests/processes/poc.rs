@@ -277,6 +277,7 @@ fn participant(kit: &Kit, script: &str) -> ParticipantPlan {
         directory: kit.dir.clone(),
         log: kit.console_log(),
         gpus: Vec::new(),
+        offer: None,
         spawn: Spawn::Exec,
         restart: RestartPolicy {
             first_delay_ms: 10,

@@ -5,8 +5,8 @@ use std::io;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use poc_core::fsio;
 use poc_core::workspace::Prepared;
+use poc_core::{fsio, gpu_offer};
 
 use crate::kit;
 
@@ -118,13 +118,25 @@ impl Search<'_> {
                 }
             } else {
                 let leads_to_jobs = metadata.is_symlink() && name == kit::TRANSFER;
-                if !leads_to_jobs && !self.ours.is_unchanged(&path, &metadata) {
+                if !leads_to_jobs
+                    && !self.ours.is_unchanged(&path, &metadata)
+                    && !is_gpu_offer(&full)
+                {
                     found.push(path);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// Whether it is a `local/resources.json` in which `poc start` put the site's GPUs.
+fn is_gpu_offer(path: &Utf8Path) -> bool {
+    let read = |path: &Utf8Path| serde_json::from_slice(&fs_err::read(path).ok()?).ok();
+    path.file_name() == Some("resources.json")
+        && read(&path.with_file_name("resources.json.default"))
+            .zip(read(path))
+            .is_some_and(|(default, current)| gpu_offer::is_an_offer(&default, &current))
 }
 
 /// Whether anything but empty directories and residue lies there. Stops at the first file.

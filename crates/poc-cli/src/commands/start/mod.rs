@@ -3,6 +3,7 @@
 mod console;
 mod dry_run;
 mod foreground;
+mod offer;
 mod plan;
 mod report;
 

@@ -1,5 +1,8 @@
 //! From names and GPUs to a launch plan.
 
+use std::collections::BTreeMap;
+
+use poc_core::gpu_offer::GpuOffer;
 use poc_core::settings::Settings;
 use poc_core::workspace::Prepared;
 use poc_gpu::{Assignment, Host, Request, Share};
@@ -7,6 +10,7 @@ use poc_launch::plan::{self, LaunchPlan, PlanRequest, SiteGpus};
 use poc_launch::runtime::{self, Runtime};
 
 use super::ServiceArgs;
+use super::offer::offers;
 use crate::commands::gpus;
 use crate::context::Context;
 use crate::error::CliError;
@@ -50,11 +54,18 @@ pub(crate) fn plan(
 ) -> Result<(LaunchPlan, Vec<String>), CliError> {
     let host = gpus::host(context);
     let dealt = deal(prepared, selection, args.gpu.as_deref(), &host)?;
+    let (offers, hindrance) = match offers(&dealt, &host, runtime.line, &context.env) {
+        Ok(offers) => (offers, None),
+        Err(reason) => (BTreeMap::new(), Some(reason)),
+    };
     let gpus = dealt
         .iter()
-        .map(|(site, share)| (site.to_owned(), site_gpus(share)))
+        .map(|(site, share)| {
+            let offer = offers.get(site).copied().unwrap_or_default();
+            (site.to_owned(), site_gpus(share, offer))
+        })
         .collect();
-    let mut plan = plan::build(&PlanRequest {
+    let plan = plan::build(&PlanRequest {
         prepared,
         runtime,
         selected: &selection.services,
@@ -62,16 +73,9 @@ pub(crate) fn plan(
         env: &context.env,
         spawn: args.spawn.into(),
     })?;
-    for participant in &mut plan.participants {
-        let unset = dealt
-            .unset(&participant.name)
-            .iter()
-            .copied()
-            .map(str::to_owned);
-        participant.unset.extend(unset);
-    }
     let mut warnings = host.warnings();
     warnings.extend(dealt.warnings);
+    warnings.extend(hindrance);
     Ok((plan, warnings))
 }
 
@@ -91,9 +95,11 @@ fn deal(
 }
 
 /// A share as the plain values that `poc-launch` knows.
-fn site_gpus(share: &Share) -> SiteGpus {
+fn site_gpus(share: &Share, offer: GpuOffer) -> SiteGpus {
     SiteGpus {
         ids: share.gpus().iter().map(ToString::to_string).collect(),
         environment: share.environment(),
+        unset: share.unset().iter().copied().map(str::to_owned).collect(),
+        offer,
     }
 }

@@ -51,7 +51,7 @@ pub(super) enum Outcome {
         process: io::Result<Box<dyn Process>>,
     },
     /// A participant was not forked, and will not be by this request.
-    Dropped { wanted: Wanted, reason: String },
+    Dropped { wanted: Box<Wanted>, reason: String },
 }
 
 /// Why a participant cannot be forked.
@@ -124,7 +124,10 @@ impl ForkServers {
                     let pid = server.pid();
                     let dropped = server.into_asked().into_iter().map(|wanted| {
                         let reason = reason.clone();
-                        Outcome::Dropped { wanted, reason }
+                        Outcome::Dropped {
+                            wanted: Box::new(wanted),
+                            reason,
+                        }
                     });
                     let reason = reason.clone();
                     outcomes.push(Outcome::Lost { pid, reason });

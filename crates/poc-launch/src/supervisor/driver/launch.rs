@@ -45,6 +45,7 @@ impl Driver<'_> {
         for file in [kit.shutdown_file(), kit.restart_file()] {
             let _ = fs_err::remove_file(file);
         }
+        self.settle_offer(&plan);
         write_marker(&plan.log)?;
         let launching = Launching {
             log_start: fs_err::metadata(&plan.log)?.len(),

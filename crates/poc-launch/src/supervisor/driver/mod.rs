@@ -8,6 +8,7 @@ mod act;
 mod admin;
 mod launch;
 mod notice;
+mod offer;
 mod reap;
 mod record;
 mod rotate;
