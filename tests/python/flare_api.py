@@ -6,6 +6,7 @@ Prints one JSON value. It uses nothing but NVFlare's documented API, the way its
 import json
 import os
 import sys
+from inspect import signature
 from pathlib import Path
 
 from nvflare.fuel.flare_api.flare_api import new_secure_session
@@ -43,7 +44,10 @@ def model(session, job, directory):
     """Downloads a job's result and gives the global model in it."""
     import numpy
 
-    result = Path(session.download_job_result(job, directory))
+    # Up to 2.7 it goes to the admin's transfer directory, and no other can be named.
+    can_be_named = "destination" in signature(session.download_job_result).parameters
+    where = [directory] if can_be_named else []
+    result = Path(session.download_job_result(job, *where))
     return numpy.load(result / "workspace" / "models" / "server.npy").tolist()
 
 

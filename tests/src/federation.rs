@@ -14,7 +14,7 @@ pub enum Job {
 
 impl Job {
     /// The global model that [`Job::Counting`] ends with.
-    pub const COUNTED: [[f64; 2]; 2] = [[3.0, 4.0], [5.0, 6.0]];
+    pub const COUNTED: [[f64; 3]; 3] = [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0], [9.0, 10.0, 11.0]];
 
     /// The directory to submit: a copy of the job in `world`, since NVFlare writes signatures into
     /// what it submits.

@@ -4,21 +4,12 @@ use std::io;
 
 use camino::Utf8PathBuf;
 use openssl::error::ErrorStack;
-use poc_core::{Cancelled, Hint, Line};
+use poc_core::{Cancelled, Hint};
 
 /// What can go wrong when startup kits are made, linked or removed. The message says what and why,
 /// [`Hint::hints`] what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There are no kits for that line of NVFlare.
-    #[error(
-        "startup kits for NVFlare {line} cannot be made by this version of poc, only for {}",
-        Line::NEWEST
-    )]
-    UnsupportedLine {
-        /// The line that was asked for.
-        line: Line,
-    },
     /// The project asks for something that `poc` does not do; kits without it would not be what was
     /// asked for.
     #[error("{what} is not supported by this version of poc")]
@@ -162,9 +153,6 @@ fn and_more(entries: &[String]) -> String {
 impl Hint for Error {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::UnsupportedLine { .. } => {
-                format!("use `--flare-version {0}`, and a Python with NVFlare {0} to run it", Line::NEWEST)
-            }
             Self::Unsupported { .. } => "take it out of the project, then prepare again".to_owned(),
             Self::ListenAddress { .. } => {
                 "give `--listen` a host name or an IPv4 address, or leave it out to listen on this machine alone".to_owned()

@@ -48,8 +48,7 @@
 //! # Lines
 //!
 //! Kits are not portable between minor versions of NVFlare, so a [`Request`] says for which one they are.
-//! What differs is data: a profile a line. This version makes kits for 2.9; for others
-//! [`Error::UnsupportedLine`] says so.
+//! What differs is data: a profile a line, from 2.5 to 2.9.
 //!
 //! # Whole or absent
 //!

@@ -26,7 +26,7 @@ impl From<poc_provision::Error> for CliError {
     fn from(error: poc_provision::Error) -> Self {
         use poc_provision::Error as E;
         let code = match &error {
-            E::UnsupportedLine { .. } | E::Unsupported { .. } => ErrorCode::NotSupported,
+            E::Unsupported { .. } => ErrorCode::NotSupported,
             E::ListenAddress { .. }
             | E::InputInside { .. }
             | E::AuthorityUnusable { .. }
@@ -201,7 +201,9 @@ mod tests {
             })),
             shown(poc_launch::Error::Interrupted(Cancelled)),
             shown(poc_provision::Error::Cancelled),
-            shown(poc_provision::Error::UnsupportedLine { line: Line::V2_6 }),
+            shown(poc_provision::Error::Unsupported {
+                what: "`listening_host` of the participant `site-1`".into(),
+            }),
             shown(poc_provision::Error::Io(io::ErrorKind::StorageFull.into())),
             shown(poc_gpu::Error::NotAvailable {
                 id: "7".into(),

@@ -1,57 +1,45 @@
 """Runs an NVFlare participant whose own path, or whose Python's, a shell would not take as one word:
 
-    python -u -c THIS -m MODULE ARGUMENT...
+    python -u -c THIS -m MODULE -m KIT ARGUMENT...
 
 NVFlare writes the command of a job's process as one line, with these paths bare in it, and splits
-the line as a shell would. Here the paths get the quotes that they need; all else is left alone.
+the line as a shell would. Here the paths stay whole when it does; all else is left alone.
 """
 
-import functools
+import importlib
+import os
 import runpy
 import shlex
 import sys
+import types
 
-from nvflare.apis.job_launcher_spec import JobProcessArgs
-from nvflare.utils import job_launcher_utils
-
-PATHS = {JobProcessArgs.WORKSPACE, JobProcessArgs.STARTUP_DIR, JobProcessArgs.APP_ROOT}
-
-
-def with_paths_quoted(line_of):
-    @functools.wraps(line_of)
-    def quoted_line_of(arguments, names):
-        quoted = {
-            name: (flag, shlex.quote(str(value)) if name in PATHS else value)
-            for name, (flag, value) in arguments.items()
-        }
-        return line_of(quoted, names)
-
-    return quoted_line_of
+_, _, MODULE, _, KIT = sys.argv[:5]
+PATHS = sorted({KIT, os.path.realpath(KIT), sys.executable}, key=len, reverse=True)
+# Words that no line holds, and that no shell would split.
+STAND_INS = [(path, f"\0{number}\0") for number, path in enumerate(PATHS)]
 
 
-def with_python_quoted(command_of):
-    @functools.wraps(command_of)
-    def quoted_command_of(context):
-        command = command_of(context)
-        if not command.startswith(sys.executable):
-            return command
-        return shlex.quote(sys.executable) + command[len(sys.executable):]
-
-    return quoted_command_of
+def split(line, *args, **kwargs):
+    for path, stand_in in STAND_INS:
+        line = line.replace(path, stand_in)
+    words = shlex.split(line, *args, **kwargs)
+    for path, stand_in in STAND_INS:
+        words = [word.replace(stand_in, path) for word in words]
+    return words
 
 
-def replace(name, decorate):
-    """Here, and wherever it was imported by name already."""
-    plain = getattr(job_launcher_utils, name)
-    decorated = decorate(plain)
-    for module in list(sys.modules.values()):
-        if vars(module).get(name) is plain:
-            setattr(module, name, decorated)
+def splitter():
+    """The module of NVFlare that splits the lines."""
+    try:
+        return importlib.import_module("nvflare.app_common.job_launcher.process_launcher")
+    except ImportError:
+        # 2.5 has no launchers: server and client start the processes themselves.
+        is_server = MODULE.endswith(".server_train")
+        name = "server.server_engine" if is_server else "client.client_executor"
+        return importlib.import_module(f"nvflare.private.fed.{name}")
 
 
-replace("_job_args_str", with_paths_quoted)
-for name in "generate_server_command", "generate_client_command":
-    replace(name, with_python_quoted)
+splitter().shlex = types.SimpleNamespace(**{**vars(shlex), "split": split})
 
 # Without this program's own name and the "-m" after it.
 del sys.argv[:2]

@@ -4,11 +4,11 @@
 //! path did no harm. But when a job comes, NVFlare (2.9 and before) writes the command of the job's
 //! process as one line and splits that again, and every job fails. A link without a space does not
 //! help: the server resolves its paths. So such a participant is started through a few lines of
-//! Python that put quotes around the paths where NVFlare writes the line.
+//! Python that keep the paths whole where NVFlare splits the line.
 
 use camino::Utf8Path;
 
-/// The program, as `python -c` takes it. It expects the words `-m MODULE ARGUMENT…` after it, so the
+/// The program, as `python -c` takes it. It expects the words `-m MODULE -m KIT ARGUMENT…` after it, so the
 /// command line still names module and kit as any other does.
 const RUNNER: &str = include_str!("quoting.py");
 

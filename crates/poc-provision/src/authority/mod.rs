@@ -6,6 +6,9 @@ pub(crate) mod state;
 
 use openssl::asn1::{Asn1Time, Asn1TimeRef};
 use openssl::error::ErrorStack;
+use openssl::hash::MessageDigest;
+use openssl::rsa::Padding;
+use openssl::sign::{RsaPssSaltlen, Signer};
 use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
@@ -148,6 +151,19 @@ impl Authority {
             key,
             not_after,
         })
+    }
+
+    /// Signs as NVFlare's `signature.json` has it: RSA-PSS over SHA-256, with the longest salt that the
+    /// key allows (222 bytes), since NVFlare on an older `cryptography` takes no other.
+    pub(crate) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+        let sign = || -> Result<Vec<u8>, ErrorStack> {
+            let mut signer = Signer::new(MessageDigest::sha256(), self.key.key())?;
+            signer.set_rsa_padding(Padding::PKCS1_PSS)?;
+            signer.set_rsa_pss_saltlen(RsaPssSaltlen::MAXIMUM_LENGTH)?;
+            signer.set_rsa_mgf1_md(MessageDigest::sha256())?;
+            signer.sign_oneshot_to_vec(bytes)
+        };
+        sign().map_err(crypto("sign a file"))
     }
 
     /// The root certificate.

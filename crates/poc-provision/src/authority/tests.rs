@@ -356,8 +356,6 @@ fn root_of_nvflare_2_6() -> (X509, PrivateKey) {
     builder
         .append_extension(BasicConstraints::new().ca().build().unwrap())
         .unwrap();
-    builder
-        .sign(key.key(), openssl::hash::MessageDigest::sha256())
-        .unwrap();
+    builder.sign(key.key(), MessageDigest::sha256()).unwrap();
     (builder.build(), key)
 }

@@ -1,37 +1,14 @@
 //! An admin's kit.
 
 use poc_core::project::{Admin, Participant};
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Federation, File, client, connection_security, fill, local, script};
+use super::{Federation, File, client, fill, local, script, security, template};
 use crate::{Error, json};
 
-/// fed_admin.json
-#[derive(Serialize)]
-struct FedAdmin<'a> {
-    format_version: u32,
-    admin: Itself<'a>,
-}
-
-#[derive(Serialize)]
-struct Itself<'a> {
-    project_name: &'a str,
-    username: &'a str,
-    server_identity: &'a str,
-    scheme: &'a str,
-    host: &'a str,
-    port: u16,
-    connection_security: String,
-    /// `cert`: who the user is says the certificate's common name, and nobody asks.
-    uid_source: &'a str,
-    with_file_transfer: bool,
-    upload_dir: &'a str,
-    download_dir: &'a str,
-    client_key: &'a str,
-    client_cert: &'a str,
-    ca_cert: &'a str,
-}
+/// What the readme says of the notebook, in a kit that has one.
+const NOTEBOOK_LINE: &str =
+    "system_info.ipynb         a notebook that asks the running system how it is\n";
 
 pub(super) fn settings(
     federation: &Federation<'_>,
@@ -43,42 +20,33 @@ pub(super) fn settings(
         .extra
         .get("connection_security")
         .and_then(|value| value.as_text());
-    let role_file = FedAdmin {
-        format_version: 1,
-        admin: Itself {
-            project_name: &federation.project.name,
-            username: "",
-            server_identity: &federation.project.server().name,
-            scheme: &federation.scheme,
-            host,
-            port,
-            connection_security: connection_security(federation, own_security),
-            uid_source: "cert",
-            with_file_transfer: true,
-            upload_dir: "transfer",
-            download_dir: "transfer",
-            client_key: "client.key",
-            client_cert: "client.crt",
-            ca_cert: "rootCA.pem",
-        },
-    };
+    let values = security(federation.values(), federation, own_security)
+        .with("NAME", participant.name.as_str())
+        .with("HOST", host)
+        .with("PORT", port);
+    let role_file = template::fill(federation.profile.fed_admin, &values)?;
+    let has_notebook = federation.profile.has_notebook;
     let values = [
         ("NAME", participant.name.as_str()),
         ("PROJECT", &federation.project.name),
+        ("NOTEBOOK", if has_notebook { NOTEBOOK_LINE } else { "" }),
     ];
-    Ok(vec![
+    let mut files = vec![
         File::plain("startup/fed_admin.json", json::to_ascii(&role_file)?),
         script::console(),
-        File::plain(
-            "startup/readme.txt",
-            fill(include_str!("text/admin.txt"), &values),
-        ),
-        File::plain(
+    ];
+    if has_notebook {
+        files.push(File::plain(
             "startup/system_info.ipynb",
             json::to_ascii(&notebook(&participant.name))?,
-        ),
-        local::admin(federation)?,
-    ])
+        ));
+    }
+    files.push(File::plain(
+        "startup/readme.txt",
+        fill(include_str!("text/admin.txt"), &values),
+    ));
+    files.extend(local::admin(federation));
+    Ok(files)
 }
 
 /// A notebook that shows the system through the FLARE API. Jupyter runs it in `startup/`.

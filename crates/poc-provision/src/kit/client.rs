@@ -1,48 +1,14 @@
 //! A site's kit.
 
 use poc_core::project::{Client, ConnectTo, Participant};
-use serde::Serialize;
+use serde_json::Value;
 
-use super::{Federation, File, Tls, connection_security, local, script};
+use super::template;
+use super::{Federation, File, local, script, security};
 use crate::{Error, json};
 
 pub(super) const BASE: &str = "client";
 pub(super) const ROLE_FILE: &str = "fed_client.json";
-
-/// fed_client.json
-#[derive(Serialize)]
-struct FedClient<'a> {
-    format_version: u32,
-    servers: [ServerToFind<'a>; 1],
-    client: Itself<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    require_signed_jobs: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct ServerToFind<'a> {
-    /// NVFlare means the project's name.
-    name: &'a str,
-    service: Service<'a>,
-    /// The common name that the server's certificate must have.
-    identity: &'a str,
-}
-
-#[derive(Serialize)]
-struct Service<'a> {
-    target: String,
-    scheme: &'a str,
-}
-
-#[derive(Serialize)]
-struct Itself<'a> {
-    #[serde(flatten)]
-    tls: Tls,
-    /// Its place in the tree of processes: without relays, its name.
-    fqsn: &'a str,
-    is_leaf: bool,
-    connection_security: String,
-}
 
 pub(super) fn settings(
     federation: &Federation<'_>,
@@ -54,27 +20,20 @@ pub(super) fn settings(
         client.connect_to.as_ref(),
         federation.fed_learn_port,
     );
-    let role_file = FedClient {
-        format_version: 2,
-        servers: [ServerToFind {
-            name: &federation.project.name,
-            service: Service {
-                target: format!("{host}:{port}"),
-                scheme: &federation.scheme,
-            },
-            identity: &federation.project.server().name,
-        }],
-        client: Itself {
-            tls: Tls::of(BASE),
-            fqsn: &participant.name,
-            is_leaf: true,
-            connection_security: connection_security(
-                federation,
-                client.connection_security.as_deref(),
-            ),
-        },
-        require_signed_jobs: federation.require_signed_jobs,
-    };
+    let values = security(
+        federation.values(),
+        federation,
+        client.connection_security.as_deref(),
+    )
+    .with("HOST", host)
+    .with("PORT", port)
+    // Its place in the tree of sites: its name.
+    .with("FQSN", participant.name.as_str())
+    .with("IS_LEAF", true)
+    .with("REQUIRE_SIGNED_JOBS", federation.require_signed_jobs)
+    .with("AUTH_IDENTITY", Value::Null)
+    .with("AUTH_IDENTITY_MAP", Value::Null);
+    let role_file = template::fill(federation.profile.fed_client, &values)?;
     let mut files = vec![File::plain(
         format!("startup/{ROLE_FILE}"),
         json::to_ascii(&role_file)?,

@@ -27,7 +27,7 @@ pub(super) fn server(federation: &Federation<'_>) -> Result<Vec<File>, Error> {
         *root = storage("jobs-storage");
     }
     files.push(File::plain(RESOURCES, json::to_ascii(&resources)?));
-    files.extend(policies(federation)?);
+    files.extend(policies(federation));
 
     let studies = &federation.project.studies;
     if !studies.is_empty() {
@@ -66,30 +66,25 @@ pub(super) fn client(federation: &Federation<'_>, client: &Client) -> Result<Vec
         *field = allow.into();
     }
     let mut files = vec![File::plain(RESOURCES_DEFAULT, json::to_ascii(&resources)?)];
-    files.extend(policies(federation)?);
+    files.extend(policies(federation));
     Ok(files)
 }
 
 /// An admin's.
-pub(super) fn admin(federation: &Federation<'_>) -> Result<File, Error> {
-    let resources = document(federation.profile.admin_resources)?;
-    Ok(File::plain(RESOURCES_DEFAULT, json::to_ascii(&resources)?))
+pub(super) fn admin(federation: &Federation<'_>) -> Option<File> {
+    let resources = federation.profile.admin_resources?;
+    Some(File::plain(RESOURCES_DEFAULT, resources))
 }
 
 /// What server and sites have alike: logging, who may do what, an example of privacy rules.
-fn policies(federation: &Federation<'_>) -> Result<[File; 3], Error> {
+fn policies(federation: &Federation<'_>) -> [File; 3] {
     let profile = federation.profile;
-    let file = |name: &str, text: &str| {
-        Ok::<_, Error>(File::plain(
-            format!("local/{name}"),
-            json::to_ascii(&document(text)?)?,
-        ))
-    };
-    Ok([
-        file(profile.log_config_name, profile.log_config)?,
-        file("authorization.json.default", profile.authorization)?,
-        file("privacy.json.sample", profile.privacy_sample)?,
-    ])
+    let file = |name: &str, text: &str| File::plain(format!("local/{name}"), text);
+    [
+        file(profile.log_config_name, profile.log_config),
+        file("authorization.json.default", profile.authorization),
+        file("privacy.json.sample", profile.privacy_sample),
+    ]
 }
 
 fn document(text: &str) -> Result<Value, Error> {

@@ -8,9 +8,15 @@ mod client;
 mod local;
 mod script;
 mod server;
+mod signature;
+mod template;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use poc_core::project::{Kind, Participant, Project};
+use poc_core::project::{Kind, Participant, Project, Role};
+
+pub(crate) use script::start_all;
+pub(crate) use signature::Signatures;
+use template::Values;
 
 use crate::Error;
 use crate::authority::Identity;
@@ -33,6 +39,35 @@ pub(crate) struct Federation<'a> {
     pub(crate) require_signed_jobs: Option<bool>,
     /// Where the workspace will lie when it is in place.
     pub(crate) workspace: &'a Utf8Path,
+}
+
+impl Federation<'_> {
+    /// What all role files have in common.
+    fn values(&self) -> Values {
+        let server = self.project.server();
+        Values::default()
+            .with("PROJECT", self.project.name.as_str())
+            .with("SCHEME", self.scheme.as_str())
+            .with("SERVER", server.name.as_str())
+            .with("SERVER_IDENTITY", server.name.as_str())
+            .with("SERVER_HOST", self.server_host.as_str())
+            .with("LISTEN_HOST", self.listen_host.as_str())
+            .with("FED_LEARN_PORT", self.fed_learn_port)
+            .with("ADMIN_PORT", self.admin_port)
+    }
+
+    /// The directories of a participant's kit that have a `signature.json`.
+    pub(crate) fn signed(&self, participant: &Participant) -> &'static [&'static str] {
+        let signed = if self.project.he {
+            self.profile.signed_with_he
+        } else {
+            self.profile.signed
+        };
+        match participant.role() {
+            Role::Admin => signed.admins,
+            Role::Server | Role::Client | Role::Relay => signed.nodes,
+        }
+    }
 }
 
 /// A file of a kit.
@@ -128,33 +163,18 @@ pub(crate) fn credentials(
     ])
 }
 
-/// The names of key and certificates in a role file, relative to `startup/`.
-#[derive(serde::Serialize)]
-#[expect(clippy::struct_field_names, reason = "NVFlare's names")]
-struct Tls {
-    ssl_private_key: String,
-    ssl_cert: String,
-    ssl_root_cert: &'static str,
-}
-
-impl Tls {
-    fn of(base: &str) -> Self {
-        Self {
-            ssl_private_key: format!("{base}.key"),
-            ssl_cert: format!("{base}.crt"),
-            ssl_root_cert: "rootCA.pem",
-        }
-    }
-}
-
-/// `mtls`, unless the participant or the project says otherwise.
-fn connection_security(federation: &Federation<'_>, own: Option<&str>) -> String {
+/// How a participant's connections are secured: `mtls`, unless the participant or the project says
+/// otherwise. Some lines leave the key out of the role file where nobody does.
+fn security(values: Values, federation: &Federation<'_>, own: Option<&str>) -> Values {
     let general = federation
         .project
         .extra
         .get("connection_security")
         .and_then(|value| value.as_text());
-    own.or(general).unwrap_or("mtls").to_lowercase()
+    let said = own.or(general).map(str::to_lowercase);
+    values
+        .with("SECURITY", said.as_deref().unwrap_or("mtls"))
+        .with("OWN_SECURITY", said)
 }
 
 /// Fills the `@KEY@`s of a template.

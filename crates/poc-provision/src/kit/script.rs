@@ -1,6 +1,8 @@
 //! The scripts and the readme of a kit: enough to run it without `poc`.
 
-use poc_core::project::{Kind, Participant};
+use std::fmt::Write as _;
+
+use poc_core::project::{Kind, Participant, Value};
 
 use super::{Federation, File, client, fill, server};
 
@@ -46,6 +48,25 @@ pub(super) fn participant(federation: &Federation<'_>, participant: &Participant
             fill(include_str!("text/participant.txt"), &values),
         ),
     ]
+}
+
+/// A script beside the kits that starts the server and the sites, where the line has one or the project
+/// asks for it (`gen_scripts`).
+pub(crate) fn start_all(federation: &Federation<'_>) -> Option<File> {
+    let project = federation.project;
+    let is_asked_for = project.extra.get("gen_scripts") == Some(&Value::Bool(true));
+    if !(federation.profile.has_start_all || is_asked_for) {
+        return None;
+    }
+    let mut text = include_str!("scripts/start_all.sh").to_owned();
+    let nodes = std::iter::once(project.server())
+        .chain(project.relays())
+        .chain(project.clients());
+    for participant in nodes {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "\"$here/{}/startup/start.sh\"", participant.name);
+    }
+    Some(File::script("start_all.sh", text))
 }
 
 /// The admin's script.

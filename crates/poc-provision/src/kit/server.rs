@@ -1,65 +1,29 @@
 //! The server's kit.
 
 use poc_core::project::{Participant, Server};
-use serde::Serialize;
+use serde_json::Value;
 
-use super::{Federation, File, Tls, connection_security, local, script};
+use super::template;
+use super::{Federation, File, local, script, security};
 use crate::{Error, json};
 
 pub(super) const BASE: &str = "server";
 pub(super) const ROLE_FILE: &str = "fed_server.json";
-
-/// fed_server.json
-#[derive(Serialize)]
-struct FedServer<'a> {
-    format_version: u32,
-    servers: [Listening<'a>; 1],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    require_signed_jobs: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct Listening<'a> {
-    /// NVFlare means the project's name.
-    name: &'a str,
-    service: Service<'a>,
-    /// For people: nothing reads it.
-    admin_server: &'a str,
-    admin_port: u16,
-    #[serde(flatten)]
-    tls: Tls,
-    connection_security: String,
-}
-
-#[derive(Serialize)]
-struct Service<'a> {
-    target: String,
-    scheme: &'a str,
-}
 
 pub(super) fn settings(
     federation: &Federation<'_>,
     participant: &Participant,
     server: &Server,
 ) -> Result<Vec<File>, Error> {
-    let role_file = FedServer {
-        format_version: 2,
-        servers: [Listening {
-            name: &federation.project.name,
-            service: Service {
-                target: format!("{}:{}", federation.listen_host, federation.fed_learn_port),
-                scheme: &federation.scheme,
-            },
-            admin_server: &participant.name,
-            admin_port: federation.admin_port,
-            tls: Tls::of(BASE),
-            connection_security: connection_security(
-                federation,
-                server.connection_security.as_deref(),
-            ),
-        }],
-        require_signed_jobs: federation.require_signed_jobs,
-    };
+    let values = security(
+        federation.values(),
+        federation,
+        server.connection_security.as_deref(),
+    )
+    .with("REQUIRE_SIGNED_JOBS", federation.require_signed_jobs)
+    .with("AUTH_IDENTITY", Value::Null)
+    .with("AUTH_IDENTITY_MAP", Value::Null);
+    let role_file = template::fill(federation.profile.fed_server, &values)?;
     let mut files = vec![File::plain(
         format!("startup/{ROLE_FILE}"),
         json::to_ascii(&role_file)?,

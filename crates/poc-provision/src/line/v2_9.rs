@@ -1,19 +1,33 @@
-//! NVFlare 2.9.
+//! NVFlare 2.9. Certificates are checked for what they say, and participants may be known by another identity.
 
 use poc_core::Line;
 
-use super::{Listener, Profile};
+use super::{Listener, Profile, ServerName, Signed};
 
 pub(super) static PROFILE: Profile = Profile {
     line: Line::V2_9,
     scheme: "http",
     listener: Listener::LoopbackOrAll,
+    server_name: ServerName::Own,
+    signed: Signed {
+        nodes: &[],
+        admins: &[],
+    },
+    signed_with_he: Signed {
+        nodes: &["startup", "local"],
+        admins: &[],
+    },
+    fed_server: include_str!("v2_9/fed_server.json"),
+    fed_client: include_str!("v2_9/fed_client.json"),
+    fed_admin: include_str!("v2_9/fed_admin.json"),
     log_config_name: "log_config.json.default",
-    log_config: include_str!("v2_9/log_config.json"),
+    log_config: include_str!("v2_8/log_config.json"),
     class_allow_list: include_str!("v2_9/class_allow_list.txt"),
-    server_resources: include_str!("v2_9/server_resources.json"),
-    client_resources: include_str!("v2_9/client_resources.json"),
-    admin_resources: include_str!("v2_9/admin_resources.json"),
+    server_resources: include_str!("v2_8/server_resources.json"),
+    client_resources: include_str!("v2_8/client_resources.json"),
+    admin_resources: Some(include_str!("v2_7/admin_resources.json")),
     authorization: include_str!("v2_9/authorization.json"),
-    privacy_sample: include_str!("v2_9/privacy.json"),
+    privacy_sample: include_str!("v2_5/privacy.json"),
+    has_notebook: true,
+    has_start_all: false,
 };

@@ -10,7 +10,7 @@ use super::{Event, Request};
 use crate::Error;
 use crate::authority::state;
 use crate::authority::{self, Authority, Identity};
-use crate::kit::{self, Access};
+use crate::kit::{self, Access, Signatures};
 
 /// Where the kits of a new POC lie, below the project's directory.
 pub(super) const PROD: &str = "prod_00";
@@ -54,12 +54,18 @@ pub(super) fn build(
         Authority::create(&project.name, key, now, plan.root_days)?
     };
     let root_certificate = authority.certificate_pem()?;
+    let mut signatures = Signatures::of(&authority);
     let mut issued: Vec<(String, Identity)> = Vec::with_capacity(participants.len());
     for (participant, key) in participants.iter().zip(keys) {
         let subject = plan.subject(participant);
         let identity = authority.issue(&subject, key, now)?;
         let files = kit::credentials(participant, &identity, &root_certificate)?;
-        write_kit(&mut tree, &paths.kit(participant), files)?;
+        let kit = paths.kit(participant);
+        write_kit(&mut tree, &kit, files)?;
+        for directory in plan.federation.signed(participant) {
+            let files = tree.read_directory(&kit.join(directory))?;
+            write_kit(&mut tree, &kit, vec![signatures.file(directory, &files)?])?;
+        }
         issued.push((subject.common_name, identity));
         events(Event::Kit {
             name: participant.name.clone(),
@@ -115,6 +121,9 @@ fn write_settings(
             }
         }
         write_kit(tree, &kit, kit::settings(&plan.federation, participant)?)?;
+    }
+    if let Some(script) = kit::start_all(&plan.federation) {
+        write_kit(tree, &paths.prod, vec![script])?;
     }
     tree.sync()?;
     Ok(())

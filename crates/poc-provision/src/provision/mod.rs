@@ -81,6 +81,7 @@ pub fn provision(
         fed_learn_port: plan.federation.fed_learn_port,
         admin_port: plan.federation.admin_port,
         server_host: plan.federation.server_host,
+        listens: plan.listens,
     })
 }
 

@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use poc_core::project::{BuilderKind, Kind, Participant, Project, Value};
-use poc_core::{Listen, Problem};
+use poc_core::project::{BuilderKind, Kind, Participant, Project, Role, Value};
+use poc_core::{FlareVersion, Listen, Problem};
 
 use super::Request;
 use crate::Error;
 use crate::authority::{Subject, VALID_DAYS};
 use crate::jobs_dir;
 use crate::kit::Federation;
-use crate::line::{Listener, Profile};
+use crate::line::{Listener, Profile, ServerName};
 
 /// NVFlare's schemes that need nothing beyond the package.
 const SCHEMES: [&str; 3] = ["http", "grpc", "tcp"];
@@ -24,6 +24,8 @@ const MOST_ROOT_DAYS: i64 = 36_500;
 /// A request that can be carried out.
 pub(super) struct Plan<'a> {
     pub(super) federation: Federation<'a>,
+    /// Where the server will listen: not always where it was asked to.
+    pub(super) listens: Listen,
     /// How long a new authority is valid.
     pub(super) root_days: u32,
     /// What the project admin's transfer directory is a link to, absolute.
@@ -34,11 +36,20 @@ pub(super) struct Plan<'a> {
 impl<'a> Plan<'a> {
     pub(super) fn of(request: &Request<'a>) -> Result<Self, Error> {
         let project = request.project;
-        let profile = Profile::of(request.line)?;
+        let profile = Profile::of(request.line);
+        let version = request
+            .flare_version
+            .as_deref()
+            .and_then(|version| version.parse().ok());
         project.check_line(request.line)?;
         refuse_unsupported(project)?;
         let builders = builder_arguments(project)?;
-        let listening = Listening::of(&request.listen, &project.server().name, profile)?;
+        let listening = Listening::of(
+            &request.listen,
+            &project.server().name,
+            profile,
+            version.as_ref(),
+        )?;
         let mut warnings: Vec<String> = listening.warning.into_iter().collect();
         let examples = request
             .examples
@@ -63,6 +74,7 @@ impl<'a> Plan<'a> {
                 require_signed_jobs: builders.require_signed_jobs,
                 workspace: request.workspace.root(),
             },
+            listens: listening.listens,
             root_days: builders.root_days.unwrap_or(VALID_DAYS),
             examples,
             warnings,
@@ -75,6 +87,18 @@ impl<'a> Plan<'a> {
         self.examples
             .as_deref()
             .filter(|_| participant.name == *admin)
+    }
+
+    /// What a participant's certificate says that it is: its name, but for a server that its sites know
+    /// by the address.
+    fn common_name(&self, participant: &Participant) -> String {
+        let by_address = participant.role() == Role::Server
+            && self.federation.profile.server_name == ServerName::Address;
+        if by_address {
+            self.federation.server_host.clone()
+        } else {
+            participant.name.clone()
+        }
     }
 
     /// Whom a participant's certificate is for.
@@ -93,7 +117,7 @@ impl<'a> Plan<'a> {
             Kind::Client(_) | Kind::Relay(_) => (None, vec![participant.name.clone()]),
         };
         Subject {
-            common_name: participant.name.clone(),
+            common_name: self.common_name(participant),
             organisation: Some(participant.org.clone()),
             role,
             hosts,
@@ -238,23 +262,26 @@ struct Listening {
     /// The host of its own target.
     host: String,
     reached_by: String,
+    /// What comes of it.
+    listens: Listen,
     warning: Option<String>,
 }
 
 impl Listening {
-    fn of(listen: &Listen, server: &str, profile: &Profile) -> Result<Self, Error> {
-        match profile.listener {
-            Listener::LoopbackOrAll => Self::loopback_or_all(listen, server, profile),
-        }
-    }
-
-    fn loopback_or_all(listen: &Listen, server: &str, profile: &Profile) -> Result<Self, Error> {
+    fn of(
+        listen: &Listen,
+        server: &str,
+        profile: &Profile,
+        version: Option<&FlareVersion>,
+    ) -> Result<Self, Error> {
         const LOCAL: &str = "localhost";
-        let (host, reached_by) = match listen {
-            Listen::Loopback => (LOCAL, LOCAL),
-            // Any name that is not loopback's; the server's own is what NVFlare writes.
-            Listen::All if is_loopback(server) => ("0.0.0.0", LOCAL),
-            Listen::All => (server, LOCAL),
+        let can_be_private = profile.listener.can_be_private(version);
+        let (host, reached_by, listens) = match listen {
+            Listen::Loopback if can_be_private => (LOCAL, LOCAL, Listen::Loopback),
+            // Any name that is not loopback's.
+            Listen::All if can_be_private && is_loopback(server) => ("0.0.0.0", LOCAL, Listen::All),
+            // Its own name is what NVFlare writes, and what up to 2.7 its parts compare.
+            Listen::Loopback | Listen::All => (server, LOCAL, Listen::All),
             Listen::Address(address) => {
                 if address.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()) {
                     return Err(Error::ListenAddress {
@@ -262,18 +289,30 @@ impl Listening {
                         reason: "NVFlare takes host names and IPv4 addresses only".to_owned(),
                     });
                 }
-                (address.as_str(), address.as_str())
+                let address = address.as_str();
+                if profile.listener == Listener::LoopbackOrAll {
+                    let listens = if is_loopback(address) {
+                        listen.clone()
+                    } else {
+                        Listen::All
+                    };
+                    (address, address, listens)
+                } else {
+                    (server, address, Listen::All)
+                }
             }
         };
-        let warning = matches!(listen, Listen::Address(address) if !is_loopback(address)).then(|| {
+        let is_more = matches!(listen, Listen::Address(_)) && listens == Listen::All;
+        let warning = is_more.then(|| {
             format!(
-                "NVFlare {} cannot listen on {host} alone: the server will listen on every interface",
+                "NVFlare {} cannot listen on {listen} alone: the server will listen on every interface",
                 profile.line
             )
         });
         Ok(Self {
             host: host.to_owned(),
             reached_by: reached_by.to_owned(),
+            listens,
             warning,
         })
     }
@@ -292,7 +331,33 @@ mod tests {
     use super::*;
 
     fn listening(listen: &Listen, server: &str) -> Result<Listening, Error> {
-        Listening::of(listen, server, Profile::of(Line::V2_9).unwrap())
+        Listening::of(listen, server, Profile::of(Line::V2_9), None)
+    }
+
+    #[test]
+    fn what_a_line_cannot_do_is_not_promised() {
+        let of = |listen: &str, line, version: &str| {
+            let version = version.parse().unwrap();
+            let listen: Listen = listen.parse().unwrap();
+            Listening::of(&listen, "server", Profile::of(line), Some(&version)).unwrap()
+        };
+        let old = of("localhost", Line::V2_7, "2.7.3");
+        assert_eq!(
+            (old.host.as_str(), old.reached_by.as_str(), old.listens),
+            ("server", "localhost", Listen::All)
+        );
+        assert_eq!(of("localhost", Line::V2_8, "2.8.1").listens, Listen::All);
+        let newer = of("localhost", Line::V2_8, "2.8.2");
+        assert_eq!(
+            (newer.host.as_str(), newer.listens),
+            ("localhost", Listen::Loopback)
+        );
+        let address = of("127.0.0.2", Line::V2_6, "2.6.3");
+        assert_eq!(
+            (address.host.as_str(), address.reached_by.as_str()),
+            ("server", "127.0.0.2")
+        );
+        assert!(address.warning.unwrap().contains("every interface"));
     }
 
     #[test]

@@ -14,7 +14,8 @@ pub struct Request<'a> {
     pub workspace: &'a Workspace,
     /// The line of NVFlare that the kits are for.
     pub line: Line,
-    /// The exact version of the runtime, where there is one: kept in the manifest.
+    /// The exact version of the runtime, where there is one: releases of a line differ in where they can
+    /// listen. It is kept in the manifest.
     pub flare_version: Option<String>,
     /// On which addresses the server listens.
     pub listen: Listen,
@@ -104,4 +105,6 @@ pub struct Provisioned {
     pub admin_port: u16,
     /// The host that sites and admins connect to.
     pub server_host: String,
+    /// Where the server will listen. NVFlare up to 2.8.1 always listens on every interface.
+    pub listens: Listen,
 }

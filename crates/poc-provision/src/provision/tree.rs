@@ -54,6 +54,18 @@ impl Tree {
         Ok(())
     }
 
+    /// The files of a directory, by their names. There are no directories in it.
+    pub(super) fn read_directory(&self, path: &Utf8Path) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let directory = self.root.join(path);
+        fsio::entries(&directory)?
+            .into_iter()
+            .map(|name| {
+                let bytes = fs_err::read(directory.join(&name))?;
+                Ok((name, bytes))
+            })
+            .collect()
+    }
+
     /// All files so far, relative to the root, sorted.
     pub(super) fn files(&self) -> Vec<Utf8PathBuf> {
         let mut files = self.files.clone();

@@ -1,7 +1,5 @@
 //! What is in the kits.
 
-use std::collections::BTreeSet;
-
 use camino::Utf8Path;
 use poc_core::project::{Kind, Project};
 use poc_core::{Line, Listen};
@@ -94,121 +92,6 @@ fn a_workspace_is_its_owners_alone() {
     0700 example_project/state/
     0600 example_project/state/cert.json
     0644 project.yml
-    "#);
-}
-
-#[test]
-fn files_and_json_keys_are_those_of_nvflare_2_9_0() {
-    let (_scene, made) = Scene::prepared();
-    let mut ours = Vec::new();
-    for line in listing(&made.prod_dir)
-        .iter()
-        .filter(|line| !line.ends_with('/'))
-    {
-        let path = &line[5..];
-        ours.push(path.to_owned());
-        let text = fs_err::read_to_string(made.prod_dir.join(path)).unwrap();
-        if text.starts_with('{') && Utf8Path::new(path).extension() != Some("ipynb") {
-            let mut keys = BTreeSet::new();
-            collect_keys("", &json(&text), &mut keys);
-            ours.extend(keys.iter().map(|key| format!("    {key}")));
-        }
-    }
-    let theirs: Vec<&str> = include_str!("nvflare_2_9_0.txt")
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .collect();
-    let [ours, theirs] = [ours.join("\n"), theirs.join("\n")];
-    assert!(ours == theirs, "theirs:\n{theirs}\n\nours:\n{ours}");
-}
-
-fn collect_keys(at: &str, value: &Value, keys: &mut BTreeSet<String>) {
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                let at = format!("{at}/{key}");
-                collect_keys(&at, value, keys);
-                keys.insert(at);
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect_keys(&format!("{at}/{index}"), item, keys);
-            }
-        }
-        _ => {}
-    }
-}
-
-#[test]
-fn role_files() {
-    let (_scene, made) = Scene::prepared();
-    let role_file = |kit: &str, name: &str| {
-        fs_err::read_to_string(made.prod_dir.join(kit).join("startup").join(name)).unwrap()
-    };
-    insta::assert_snapshot!(role_file("server", "fed_server.json"), @r#"
-    {
-      "format_version": 2,
-      "servers": [
-        {
-          "name": "example_project",
-          "service": {
-            "target": "localhost:8002",
-            "scheme": "http"
-          },
-          "admin_server": "server",
-          "admin_port": 8002,
-          "ssl_private_key": "server.key",
-          "ssl_cert": "server.crt",
-          "ssl_root_cert": "rootCA.pem",
-          "connection_security": "mtls"
-        }
-      ]
-    }
-    "#);
-    insta::assert_snapshot!(role_file("site-1", "fed_client.json"), @r#"
-    {
-      "format_version": 2,
-      "servers": [
-        {
-          "name": "example_project",
-          "service": {
-            "target": "localhost:8002",
-            "scheme": "http"
-          },
-          "identity": "server"
-        }
-      ],
-      "client": {
-        "ssl_private_key": "client.key",
-        "ssl_cert": "client.crt",
-        "ssl_root_cert": "rootCA.pem",
-        "fqsn": "site-1",
-        "is_leaf": true,
-        "connection_security": "mtls"
-      }
-    }
-    "#);
-    insta::assert_snapshot!(role_file("admin@nvidia.com", "fed_admin.json"), @r#"
-    {
-      "format_version": 1,
-      "admin": {
-        "project_name": "example_project",
-        "username": "",
-        "server_identity": "server",
-        "scheme": "http",
-        "host": "localhost",
-        "port": 8002,
-        "connection_security": "mtls",
-        "uid_source": "cert",
-        "with_file_transfer": true,
-        "upload_dir": "transfer",
-        "download_dir": "transfer",
-        "client_key": "client.key",
-        "client_cert": "client.crt",
-        "ca_cert": "rootCA.pem"
-      }
-    }
     "#);
 }
 

@@ -5,6 +5,7 @@
 mod clean;
 mod jobs;
 mod kits;
+mod lines;
 mod refusals;
 mod replace;
 mod scripts;

@@ -1,6 +1,6 @@
 //! What is refused, before anything is made.
 
-use poc_core::{Hint, Line, Listen};
+use poc_core::{Hint, Listen};
 use poc_provision::Error;
 
 use crate::support::{Scene, listing, project};
@@ -14,15 +14,6 @@ fn refused(scene: &Scene, outcome: Result<poc_provision::Provisioned, Error>) ->
     );
     assert_eq!(scene.names().0, [""; 0], "something was left");
     error.to_string().replace(scene.above.as_str(), "[above]")
-}
-
-#[test]
-fn other_lines() {
-    let scene = Scene::new();
-    let outcome = scene.provision(&project(), |request| request.line = Line::V2_6);
-    insta::assert_snapshot!(refused(&scene, outcome), @r#"
-    startup kits for NVFlare 2.6 cannot be made by this version of poc, only for 2.9
-    "#);
 }
 
 #[test]

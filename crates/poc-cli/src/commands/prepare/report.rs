@@ -67,7 +67,7 @@ pub(super) fn data(
             .map_or_else(|| plan.line.to_string(), ToString::to_string),
         runtime_found,
         server_address: format!("{}:{}", provisioned.server_host, provisioned.fed_learn_port),
-        listen: plan.listen.to_string(),
+        listen: provisioned.listens.to_string(),
         ports: PortsData {
             fed_learn: provisioned.fed_learn_port,
             admin: provisioned.admin_port,

@@ -1,0 +1,33 @@
+//! NVFlare 2.6. The server is known by its name. Job launchers are components, and logging is configured by JSON.
+
+use poc_core::Line;
+
+use super::{Listener, Profile, ServerName, Signed};
+
+pub(super) static PROFILE: Profile = Profile {
+    line: Line::V2_6,
+    scheme: "grpc",
+    listener: Listener::All,
+    server_name: ServerName::Own,
+    signed: Signed {
+        nodes: &["startup"],
+        admins: &["startup"],
+    },
+    signed_with_he: Signed {
+        nodes: &["startup"],
+        admins: &["startup"],
+    },
+    fed_server: include_str!("v2_6/fed_server.json"),
+    fed_client: include_str!("v2_6/fed_client.json"),
+    fed_admin: include_str!("v2_5/fed_admin.json"),
+    log_config_name: "log_config.json.default",
+    log_config: include_str!("v2_6/log_config.json"),
+    class_allow_list: "",
+    server_resources: include_str!("v2_6/server_resources.json"),
+    client_resources: include_str!("v2_6/client_resources.json"),
+    admin_resources: None,
+    authorization: include_str!("v2_5/authorization.json"),
+    privacy_sample: include_str!("v2_5/privacy.json"),
+    has_notebook: true,
+    has_start_all: true,
+};
