@@ -167,7 +167,7 @@ fn a_job_that_asks_for_gpus_runs_on_the_ones_dealt() {
         let document: Value = serde_json::from_str(&text).unwrap();
         let manager = &document["components"][0];
         assert_eq!(manager["id"], "resource_manager");
-        // The stand-in's GPUs have 16384 MiB.
+        // Shared by nobody: the whole of it. The stand-in's GPUs have 16384 MiB.
         assert_eq!(manager["args"]["mem_per_gpu_in_GiB"], 16);
         manager["args"]["num_of_gpus"].as_u64()
     };
@@ -198,17 +198,10 @@ fn a_job_that_asks_for_gpus_runs_on_the_ones_dealt() {
     }
     world.poc(["stop"]).success();
 
-    // What was offered is taken back, and is not taken for the user's own work.
+    // What was offered is taken back.
     probed(world.poc(["start", "-gpu", "none"])).success();
     assert_eq!([offered("site-1"), offered("site-2")], [None, None]);
     world.poc(["stop"]).success();
-    start(&["0", "1"]);
-    world.poc(["stop"]).success();
-    let prepared = world
-        .poc(["prepare", "--force", "--format", "json"])
-        .success();
-    let foreign = prepared.data()["foreign_files"].to_string();
-    assert!(!foreign.contains("resources.json"), "{foreign}");
 
     // A file of the user's own stays as it is, and a word says what that means.
     let own = world.kit("site-1").join("local/resources.json");
@@ -218,7 +211,7 @@ fn a_job_that_asks_for_gpus_runs_on_the_ones_dealt() {
     .unwrap();
     document["client"]["retry_timeout"] = json!(7);
     fs_err::write(&own, document.to_string()).unwrap();
-    let started = probed(world.poc(["start", "-gpu", "0"])).success();
+    let started = probed(world.poc(["start", "-gpu", "0", "1"])).success();
     assert!(
         started.stderr.contains("is your own and stays"),
         "{}",
@@ -226,6 +219,16 @@ fn a_job_that_asks_for_gpus_runs_on_the_ones_dealt() {
     );
     assert_eq!(fs_err::read_to_string(&own).unwrap(), document.to_string());
     world.poc(["stop"]).success();
+
+    // An offer is not taken for the user's own work by the next `prepare`.
+    assert_eq!(offered("site-2"), Some(1));
+    let prepared = world
+        .poc(["prepare", "--force", "--format", "json", "--ports"])
+        .args([world.port().to_string()])
+        .success();
+    let foreign = prepared.data()["foreign_files"].to_string();
+    assert!(foreign.contains("site-1/local/resources.json"), "{foreign}");
+    assert!(!foreign.contains("site-2/local"), "{foreign}");
     world.assert_nothing_left();
 }
 
