@@ -17,6 +17,7 @@ mod fork_server;
 mod gpu;
 mod interrupts;
 mod kits;
+mod prune;
 mod runtimes;
 mod spellings;
 mod supervise;

@@ -98,6 +98,12 @@ pub(crate) enum Command {
     Runtime(commands::runtime::Args),
     /// Train a model federated over three hospitals, from nothing to the result
     Demo(commands::demo::Args),
+    /// Show what earlier POCs of this user left running, and end it
+    ///
+    /// Left behind is what belongs to a POC whose workspace was removed or replaced, or whose
+    /// supervisor died. POCs that run are named and left alone, and so are FLARE consoles. Without
+    /// --workspace it is about every workspace of this user, wherever it is or was.
+    Prune(commands::prune::Args),
     /// Check what `poc` needs on this machine
     Doctor(commands::doctor::Args),
     /// Print a completion script for a shell

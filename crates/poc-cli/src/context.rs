@@ -83,6 +83,15 @@ impl Context {
         self.settings_with(Overrides::default())
     }
 
+    /// The workspace that the command line names, where it names one.
+    ///
+    /// # Errors
+    ///
+    /// As [`absolute`].
+    pub(crate) fn named_workspace(&self) -> Result<Option<Utf8PathBuf>, CliError> {
+        self.workspace.as_deref().map(absolute).transpose()
+    }
+
     /// The prepared POC of the settings.
     ///
     /// # Errors

@@ -50,6 +50,7 @@ pub mod logs;
 pub mod plan;
 pub mod ports;
 pub mod process;
+pub mod prune;
 mod ready;
 pub mod runtime;
 mod stop;

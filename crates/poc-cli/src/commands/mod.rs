@@ -12,6 +12,7 @@ pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod prepare;
 pub(crate) mod prepare_jobs_dir;
+pub(crate) mod prune;
 pub(crate) mod runtime;
 pub(crate) mod start;
 pub(crate) mod status;
@@ -50,6 +51,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Config(args) => config::run(context, &args),
         Command::Runtime(args) => runtime::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
+        Command::Prune(args) => prune::run(context, &args),
         Command::Doctor(args) => doctor::run(context, &args),
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(args) => man::run(context, &args),

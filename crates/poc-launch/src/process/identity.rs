@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use procfs::Current as _;
 use procfs::process::{FDTarget, Process, Stat};
 use serde::{Deserialize, Serialize};
@@ -160,6 +160,15 @@ pub(crate) fn sockets(pid: u32) -> Vec<u64> {
 /// The command line of a process; empty for a zombie or a kernel thread.
 pub(super) fn arguments(process: &Process) -> Vec<String> {
     process.cmdline().unwrap_or_default()
+}
+
+/// The working directory of a process; of one that was removed, where it was.
+pub(super) fn directory(process: &Process) -> Option<Utf8PathBuf> {
+    let path = Utf8PathBuf::from_path_buf(process.cwd().ok()?).ok()?;
+    match path.as_str().strip_suffix(" (deleted)") {
+        Some(removed) if !path.exists() => Some(removed.into()),
+        _ => Some(path),
+    }
 }
 
 /// Clock ticks as time.

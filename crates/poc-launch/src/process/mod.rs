@@ -10,6 +10,7 @@ mod ladder;
 pub mod pid_file;
 mod recognise;
 mod sweep;
+mod trace;
 mod usage;
 
 pub(crate) use handle::poll_until;
@@ -18,6 +19,8 @@ pub use identity::{Identity, boot_id};
 pub(crate) use identity::{group_lives, running_from, sockets};
 pub use ladder::{Ended, Grace, LadderEvent, Survivor, end};
 pub use recognise::Kind;
+pub(crate) use recognise::real;
 pub use rustix::process::Signal;
 pub use sweep::{Found, Scope, Sign};
+pub(crate) use trace::{Trace, traces};
 pub use usage::Usage;

@@ -1,6 +1,6 @@
 //! What a command line says about a process.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::admin::HELPER_MARK;
@@ -146,12 +146,25 @@ pub(super) fn resolve(claim: &Claim<'_>, directory: Option<&Utf8Path>) -> Option
     }
 }
 
-/// A path without links, where it can be followed.
-pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
-    path.canonicalize_utf8().unwrap_or_else(|_| {
-        // Gone, or not ours to look into: what is written has to do. A trailing slash means nothing.
-        path.components().collect()
-    })
+/// A path without links, where it can be followed. Of one that is gone, or not ours to look into, as
+/// much as is there, and the rest as it is written.
+pub(crate) fn real(path: &Utf8Path) -> Utf8PathBuf {
+    if let Ok(real) = path.canonicalize_utf8() {
+        return real;
+    }
+    let mut written = Utf8PathBuf::new();
+    for component in path.components() {
+        match component {
+            Utf8Component::ParentDir => drop(written.pop()),
+            Utf8Component::CurDir => {}
+            other => written.push(other),
+        }
+    }
+    let there = written.ancestors().skip(1).find_map(|ancestor| {
+        let real = ancestor.canonicalize_utf8().ok()?;
+        Some(real.join(written.strip_prefix(ancestor).ok()?))
+    });
+    there.unwrap_or(written)
 }
 
 /// The command line as one line for people: session tokens, which NVFlare passes to its job
@@ -302,6 +315,12 @@ mod tests {
                 "/no/such/admin@example.sh/".into(),
                 "/no/such/admin@example.sh".into(),
             ),
+            // As NVFlare's scripts write it, after the kit was removed.
+            (
+                "/no/./such/site-1/startup/..".into(),
+                "/no/such/site-1".into(),
+            ),
+            (dir.join("link/gone/startup/.."), dir.join("real/gone")),
         ] {
             assert_eq!(resolve(&kit_of(&written), None), Some(meant));
         }

@@ -12,7 +12,7 @@ use poc_core::env;
 use poc_core::workspace::Prepared;
 use procfs::process::Process;
 
-use super::identity::{all, arguments, is_over};
+use super::identity::{all, arguments, directory, is_over};
 use super::recognise::{self, Claim, Kind};
 use super::{Identity, recognise::describe};
 use crate::Error;
@@ -108,14 +108,9 @@ impl Scope {
         let stat = process.stat().ok().filter(|stat| !is_over(stat))?;
         let identity = Identity::from_stat(&stat)?;
         let arguments = arguments(process);
-        let directory = process
-            .cwd()
-            .ok()
-            .and_then(|path| Utf8PathBuf::from_path_buf(path).ok());
-        let cookie = self
-            .cookie
-            .as_deref()
-            .is_some_and(|cookie| has_cookie(process, cookie));
+        let directory = directory(process);
+        let wanted = self.cookie.as_deref().filter(|cookie| !cookie.is_empty());
+        let cookie = wanted.is_some_and(|cookie| cookie_of(process).as_deref() == Some(cookie));
         Some(Seen {
             identity,
             parent: u32::try_from(stat.ppid).ok()?,
@@ -214,21 +209,18 @@ fn chain(parents: &HashMap<u32, u32>, pid: u32) -> impl Iterator<Item = u32> + '
     })
 }
 
-fn has_cookie(process: &Process, cookie: &str) -> bool {
-    if cookie.is_empty() {
-        return false;
-    }
-    let wanted = format!("{}={cookie}", env::POC_INSTANCE.name);
+/// The cookie in a process's environment. Where there are several, the first one counts, as it does for
+/// the process itself.
+pub(super) fn cookie_of(process: &Process) -> Option<String> {
+    let prefix = format!("{}=", env::POC_INSTANCE.name);
     let mut environment = Vec::new();
-    let read = process.open_relative("environ").ok().and_then(|file| {
-        file.take(LARGEST_ENVIRONMENT)
-            .read_to_end(&mut environment)
-            .ok()
-    });
-    read.is_some()
-        && environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == wanted.as_bytes())
+    let file = process.open_relative("environ").ok()?;
+    file.take(LARGEST_ENVIRONMENT)
+        .read_to_end(&mut environment)
+        .ok()?;
+    let mut entries = environment.split(|byte| *byte == 0);
+    let value = entries.find_map(|entry| entry.strip_prefix(prefix.as_bytes()))?;
+    String::from_utf8(value.to_vec()).ok()
 }
 
 #[cfg(test)]

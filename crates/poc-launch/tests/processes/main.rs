@@ -12,6 +12,7 @@
 mod faults;
 mod life;
 mod poc;
+mod prune;
 mod requests;
 
 use std::process::ExitCode;
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Some((first, rest)) if first == poc::START => poc::start_elsewhere(rest),
         Some((first, rest)) if first == poc::FOREGROUND => poc::in_the_foreground(rest),
         _ => {
-            let trials = [life::TESTS, requests::TESTS, faults::TESTS]
+            let trials = [life::TESTS, requests::TESTS, faults::TESTS, prune::TESTS]
                 .concat()
                 .into_iter()
                 .map(|(name, test)| {

@@ -64,6 +64,14 @@ impl Poc {
         }
     }
 
+    /// The same POC, prepared anew in the same place, after it was removed.
+    pub(crate) fn prepared_again(&self) -> Self {
+        let mut again = Self::new(0);
+        again.prepared = prepared(&self.plan);
+        again.plan = self.plan.clone();
+        again
+    }
+
     /// Has a participant run another script.
     pub(crate) fn script(mut self, name: &str, script: &str) -> Self {
         script.clone_into(&mut self.edit(name).argv[2]);

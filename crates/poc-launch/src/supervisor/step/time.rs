@@ -51,7 +51,10 @@ impl Machine {
                 }
                 Stage::Terminating { until } if self.now >= until => self.kill(name, pid, then),
                 Stage::Killing { until } if self.now >= until => {
-                    self.set_phase(name, Phase::Stuck { pid });
+                    if let Some(participant) = self.state.participants.get_mut(name) {
+                        participant.phase = Phase::Stuck { pid };
+                        participant.ready = false;
+                    }
                     self.tell(Happening::Stuck {
                         name: name.to_owned(),
                         pid,
