@@ -78,6 +78,8 @@ struct World {
     deaf: BTreeSet<&'static str>,
     litters: BTreeSet<&'static str>,
     undying: BTreeSet<&'static str>,
+    /// Those that die as soon as the kernel lets them.
+    doomed: BTreeSet<u32>,
     /// Stop was asked for and nothing has started it since.
     must_stay_down: BTreeSet<&'static str>,
     everything_ends: bool,
@@ -141,11 +143,12 @@ impl World {
         match action {
             Action::Launch { name } => self.launch(known(&name), queue),
             Action::Signal { pid, kill, .. } => {
-                if let Some(name) = self.live.get(&pid).copied()
-                    && (kill || !self.deaf.contains(name))
-                    && !self.undying.contains(name)
-                {
-                    queue.push(self.dies(pid, "signal"));
+                if let Some(name) = self.live.get(&pid).copied() {
+                    if self.undying.contains(name) {
+                        self.doomed.extend(kill.then_some(pid));
+                    } else if kill || !self.deaf.contains(name) {
+                        queue.push(self.dies(pid, "signal"));
+                    }
                 }
             }
             Action::AbortJobs { .. } => {}
@@ -386,7 +389,14 @@ impl World {
             Deed::LaunchesFail(index, fails) => toggle(&mut self.fails, NAMES[index], fails),
             Deed::Deaf(index, deaf) => toggle(&mut self.deaf, NAMES[index], deaf),
             Deed::Litters(index, litters) => toggle(&mut self.litters, NAMES[index], litters),
-            Deed::Undying(index, undying) => toggle(&mut self.undying, NAMES[index], undying),
+            Deed::Undying(index, undying) => {
+                toggle(&mut self.undying, NAMES[index], undying);
+                let pid = self.pid_of(NAMES[index]).filter(|_| !undying);
+                if let Some(pid) = pid.filter(|pid| self.doomed.contains(pid)) {
+                    let event = self.dies(pid, "signal");
+                    self.tell(event);
+                }
+            }
         }
     }
 }

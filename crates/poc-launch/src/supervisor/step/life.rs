@@ -5,7 +5,7 @@ use poc_core::project::Role;
 use super::Machine;
 use crate::supervisor::Happening;
 use crate::supervisor::restart::Recent;
-use crate::supervisor::state::{Action, Entry, Participant, Phase, Stage};
+use crate::supervisor::state::{Action, Entry, Participant, Phase, Stage, Then};
 
 impl Machine {
     pub(super) fn start(&mut self, mut entries: Vec<Entry>) {
@@ -131,24 +131,29 @@ impl Machine {
                 self.sweep(name);
                 self.died(name);
             }
-            // At the end everything is swept together.
-            Phase::Stopping { then, .. } if self.state.ending.is_some() => self.finish(name, then),
-            Phase::Stopping { then, .. } => {
-                let (until, again) = self.sweeping();
-                let stage = Stage::Sweeping { until, again };
-                self.set_phase(
-                    name,
-                    Phase::Stopping {
-                        pid: None,
-                        stage,
-                        then,
-                    },
-                );
-                self.sweep(name);
-            }
-            Phase::Stuck { .. } => self.rest(name),
+            Phase::Stopping { then, .. } => self.left(name, then),
+            Phase::Stuck { .. } => self.left(name, Then::Stop),
             _ => {}
         }
+    }
+
+    /// It has ended as it was to; what it left behind is next.
+    fn left(&mut self, name: &str, then: Then) {
+        if self.state.ending.is_some() {
+            // At the end everything is swept together.
+            return self.finish(name, then);
+        }
+        let (until, again) = self.sweeping();
+        let stage = Stage::Sweeping { until, again };
+        self.set_phase(
+            name,
+            Phase::Stopping {
+                pid: None,
+                stage,
+                then,
+            },
+        );
+        self.sweep(name);
     }
 
     pub(super) fn died(&mut self, name: &str) {
