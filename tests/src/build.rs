@@ -1,4 +1,7 @@
-use camino::Utf8Path;
+use std::process::{Command, Stdio};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
 
 /// What cargo built, told to tests at compile time and to nobody else; [`poc_test!`](crate::poc_test)
 /// fills it in.
@@ -13,9 +16,49 @@ pub struct Build {
 }
 
 impl Build {
+    /// For a program that is no test: with this `poc`, or where none is named with the repository's,
+    /// which is built in the profile `release` or `dev`, and with a directory for what outlives a run.
+    ///
+    /// # Panics
+    ///
+    /// When the build fails.
+    pub fn of(poc: Option<&Utf8Path>, profile: &str, tmp: &Utf8Path) -> Self {
+        let poc = match poc {
+            Some(poc) => camino::absolute_utf8(poc).unwrap(),
+            None => build(profile),
+        };
+        Self {
+            // As long-lived as the program, like what a test has at compile time.
+            poc: poc.into_string().leak(),
+            on_terminal: "",
+            tmp: tmp.to_string().leak(),
+        }
+    }
+
     pub(crate) fn tmp(&self) -> &'static Utf8Path {
         Utf8Path::new(self.tmp)
     }
+}
+
+/// Builds this repository's `poc` and gives its path.
+fn build(profile: &str) -> Utf8PathBuf {
+    let manifest = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    // Cargo itself knows best where the target directory is.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--profile", profile, "--package", "poc-cli"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .args(["--manifest-path", manifest.as_str()])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "poc does not build");
+    let lines = String::from_utf8_lossy(&built.stdout);
+    lines
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "poc")
+        .find_map(|message| Some(message["executable"].as_str()?.into()))
+        .unwrap_or_else(|| panic!("cargo does not say where it put poc:\n{lines}"))
 }
 
 /// The [`Build`] of the test that says it.

@@ -19,9 +19,6 @@ use crate::PocTest;
 /// In the environment of every decoy, and of nothing else.
 pub(crate) const DECOY: &str = "POC_TEST_DECOY";
 
-/// Their cookie. No POC has this one.
-const COOKIE: &str = "00000000-dead-4bee-8f00-000000000000";
-
 /// The decoys beside one POC. They end with this value, however the test ends.
 #[derive(Debug)]
 pub struct Decoys {
@@ -37,6 +34,9 @@ struct Decoy {
 }
 
 impl Decoys {
+    /// Their cookie. No POC has this one.
+    pub const COOKIE: &str = "00000000-dead-4bee-8f00-000000000000";
+
     /// Where this process was started as a decoy, lives as one until whoever started it has ended, and
     /// says so. For the first line of a program that [`Decoys::around`] is given.
     pub fn is_one() -> bool {
@@ -129,7 +129,7 @@ impl Decoys {
             .args(&words[1..])
             .env_clear()
             .env(DECOY, "yes")
-            .env("POC_INSTANCE", COOKIE)
+            .env("POC_INSTANCE", Self::COOKIE)
             .env("POC_PARTICIPANT", "site-1")
             .current_dir(directory)
             .stdin(Stdio::piped())

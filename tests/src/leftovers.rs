@@ -1,9 +1,14 @@
-use std::{ffi::OsStr, os::unix::fs::FileTypeExt as _, time::Duration};
+use std::{
+    ffi::OsStr,
+    os::unix::fs::FileTypeExt as _,
+    thread,
+    time::{Duration, Instant},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::process::{Pid, Signal};
 
-use crate::{decoys::DECOY, wait_for};
+use crate::decoys::DECOY;
 
 /// A live process of a test's world.
 #[derive(Clone, Debug)]
@@ -52,23 +57,28 @@ pub fn processes_of(root: &Utf8Path) -> Vec<Process> {
         .collect()
 }
 
-/// Ends every process of the world `root`, those included that are born meanwhile.
+/// Ends every process of the world `root`, those included that are born meanwhile. What is done last
+/// is not to be given up.
 pub(crate) fn kill_all(root: &Utf8Path) {
-    wait_for(
-        "the processes that a test left die",
-        Duration::from_secs(30),
-        || {
-            let left = processes_of(root);
-            for process in &left {
-                let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
-                if let Some(pid) = pid {
-                    // It may be gone by now, which is what is wanted.
-                    let _ = rustix::process::kill_process(pid, Signal::KILL);
-                }
+    let start = Instant::now();
+    loop {
+        let left = processes_of(root);
+        if left.is_empty() {
+            return;
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(30),
+            "what a test left does not die: {left:?}"
+        );
+        for process in &left {
+            let pid = i32::try_from(process.pid).ok().and_then(Pid::from_raw);
+            if let Some(pid) = pid {
+                // It may be gone by now, which is what is wanted.
+                let _ = rustix::process::kill_process(pid, Signal::KILL);
             }
-            left.is_empty().then_some(())
-        },
-    );
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// The pid files and sockets under `directory`.

@@ -67,5 +67,5 @@ pub use run::{Run, Running};
 pub use runtime::{managed_data_home, runtime};
 pub use terminal::Terminal;
 pub use tree::Tree;
-pub use wait::{SHORT, wait_for};
+pub use wait::{SHORT, give_up, given_up, wait_for, wait_until};
 pub use world::PocTest;

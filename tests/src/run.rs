@@ -11,7 +11,7 @@ use std::{
 use camino::Utf8Path;
 use rustix::process::{Pid, Signal};
 
-use crate::{Output, wait_for};
+use crate::{Output, wait, wait_for};
 
 /// How long a program may take before the test fails, unless [`Run::limit`] says otherwise.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -106,6 +106,7 @@ impl Run {
     /// Starts it.
     #[track_caller]
     pub fn spawn(mut self) -> Running {
+        wait::check();
         let line = line(&self.command);
         self.command
             .stdin(Stdio::piped())
@@ -202,6 +203,7 @@ impl Running {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
+            wait::check();
             if Instant::now() > limit {
                 let said = self.said();
                 panic!(

@@ -193,6 +193,16 @@ impl PocTest {
         processes_of(&self.root)
     }
 
+    /// The pid files and sockets in this world.
+    pub fn runtime_files(&self) -> Vec<Utf8PathBuf> {
+        leftovers::runtime_files(&self.root)
+    }
+
+    /// Kills whatever lives in this world.
+    pub fn end_all(&self) {
+        leftovers::kill_all(&self.root);
+    }
+
     /// Fails unless nothing of this world lives and no pid file or socket is left in its workspace.
     #[track_caller]
     pub fn assert_nothing_left(&self) {
@@ -204,7 +214,7 @@ impl PocTest {
         let lines = processes
             .iter()
             .map(|one| format!("process {} (of {}): {}\n", one.pid, one.parent, one.command));
-        let files = leftovers::runtime_files(&self.root);
+        let files = self.runtime_files();
         lines
             .chain(files.iter().map(|file| format!("file {file}\n")))
             .collect()
@@ -214,7 +224,7 @@ impl PocTest {
 impl Drop for PocTest {
     fn drop(&mut self) {
         let left = self.leftovers();
-        leftovers::kill_all(&self.root);
+        self.end_all();
         if thread::panicking() {
             // The test has failed already; a second panic here would abort all the others.
             self.directory.disable_cleanup(true);

@@ -22,10 +22,7 @@ mod measure;
 mod project;
 mod report;
 
-use std::{
-    collections::BTreeMap,
-    process::{Command, ExitCode},
-};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Parser;
@@ -67,7 +64,9 @@ struct Args {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let build = build(&args.poc.unwrap_or_else(built));
+    let tmp = std::env::temp_dir().join("poc-bench");
+    let tmp = Utf8Path::from_path(&tmp).unwrap_or(Utf8Path::new("."));
+    let build = Build::of(args.poc.as_deref(), "release", tmp);
     let python = args
         .upstream
         .as_deref()
@@ -102,50 +101,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What the tests' worlds are told by cargo at compile time; it lives as long as the program.
-fn build(poc: &Utf8Path) -> Build {
-    let tmp = std::env::temp_dir().join("poc-bench");
-    Build {
-        poc: absolute(poc).into_string().leak(),
-        on_terminal: "",
-        tmp: tmp.to_string_lossy().into_owned().leak(),
-    }
-}
-
 /// Links are left as they are: a virtual environment *is* its link to a Python.
 fn absolute(path: &Utf8Path) -> Utf8PathBuf {
     camino::absolute_utf8(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// Builds this repository's `poc` for release and gives its path, beside this program's own.
-fn built() -> Utf8PathBuf {
-    let manifest = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml");
-    let status = Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "--release",
-            "--package",
-            "poc-cli",
-            "--manifest-path",
-            manifest.as_str(),
-        ])
-        .status();
-    assert!(
-        status.is_ok_and(|status| status.success()),
-        "poc does not build"
-    );
-    let own = std::env::current_exe()
-        .ok()
-        .and_then(|path| Utf8PathBuf::try_from(path).ok());
-    let target = own
-        .as_deref()
-        .and_then(Utf8Path::parent)
-        .and_then(Utf8Path::parent);
-    assert!(
-        target.is_some(),
-        "this program lies in no target directory: name the program with --poc"
-    );
-    target
-        .map(|target| target.join("release/poc"))
-        .unwrap_or_default()
 }
