@@ -15,6 +15,8 @@ mod detach;
 mod driver;
 pub mod event_log;
 mod happening;
+#[cfg(test)]
+mod history;
 mod instance;
 mod restart;
 #[cfg(test)]

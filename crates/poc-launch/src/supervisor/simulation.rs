@@ -11,57 +11,12 @@ use poc_core::project::Role;
 use proptest::prelude::*;
 
 use super::Happening;
+use super::history::{Deed, NAMES, deeds};
 use super::state::{Action, Entry, Event, Phase, RequestFile, State};
 use super::step::step;
 use crate::plan::RestartPolicy;
 
-const NAMES: [&str; 4] = ["server", "site-1", "site-2", "site-3"];
 const AT_ONCE: usize = 2;
-
-/// Something that happens from outside.
-#[derive(Clone, Debug)]
-enum Deed {
-    Start(Vec<usize>),
-    Stop(Option<Vec<usize>>, bool),
-    Restart(usize),
-    File(usize, RequestFile, bool),
-    Dies(usize),
-    Underway(usize),
-    Ready(usize),
-    Aborted,
-    WorkspaceGone,
-    /// The next launches of it fail, or come through late.
-    LaunchesFail(usize, bool),
-    /// It ignores SIGTERM from now on.
-    Deaf(usize, bool),
-    /// It leaves a process behind when it ends.
-    Litters(usize, bool),
-    /// It outlives SIGKILL from now on: the kernel is in the middle of something on its behalf.
-    Undying(usize, bool),
-}
-
-fn deeds() -> impl Strategy<Value = Vec<(u32, Deed)>> {
-    let one = 0..NAMES.len();
-    let some = prop::collection::vec(one.clone(), 1..NAMES.len());
-    let file = prop_oneof![Just(RequestFile::Shutdown), Just(RequestFile::Restart)];
-    let deed = prop_oneof![
-        4 => some.clone().prop_map(Deed::Start),
-        1 => prop::bool::ANY.prop_map(|jobs| Deed::Stop(None, jobs)),
-        3 => (some, prop::bool::ANY).prop_map(|(names, jobs)| Deed::Stop(Some(names), jobs)),
-        2 => one.clone().prop_map(Deed::Restart),
-        3 => (one.clone(), file, prop::bool::ANY).prop_map(|(name, file, own)| Deed::File(name, file, own)),
-        8 => one.clone().prop_map(Deed::Dies),
-        5 => one.clone().prop_map(Deed::Underway),
-        5 => one.clone().prop_map(Deed::Ready),
-        1 => Just(Deed::Aborted),
-        1 => (one.clone(), prop::bool::ANY).prop_map(|(name, fails)| Deed::LaunchesFail(name, fails)),
-        1 => (one.clone(), prop::bool::ANY).prop_map(|(name, deaf)| Deed::Deaf(name, deaf)),
-        1 => (one.clone(), prop::bool::ANY).prop_map(|(name, litters)| Deed::Litters(name, litters)),
-        1 => (one, prop::bool::weighted(0.3)).prop_map(|(name, undying)| Deed::Undying(name, undying)),
-    ];
-    let pause = prop_oneof![4 => 0_u32..50, 3 => 0_u32..3_000, 1 => 0_u32..120_000];
-    prop::collection::vec((pause, deed), 0..80)
-}
 
 #[derive(Default)]
 struct World {
@@ -350,8 +305,17 @@ impl World {
                 let name = name.to_owned();
                 self.tell(Event::Restart { name });
             }
-            Deed::File(index, file, leaving) => {
-                let name = NAMES[index];
+            Deed::File {
+                name,
+                restart,
+                leaving,
+            } => {
+                let name = NAMES[name];
+                let file = if restart {
+                    RequestFile::Restart
+                } else {
+                    RequestFile::Shutdown
+                };
                 let runs = self.state.refusal(name).is_some();
                 match file {
                     RequestFile::Shutdown if runs => {
@@ -520,6 +484,9 @@ fn without_a_server_sites_begin_at_once() {
 }
 
 proptest! {
+    // A history that failed becomes a test of its own, not a seed in a file.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     /// Never two processes of one participant, no restart after a stop, at most 5 in 300 s: checked
     /// in the world as it goes. And a stop of everything, whenever it comes, ends everything.
     #[test]

@@ -10,6 +10,10 @@
 )]
 
 mod faults;
+mod histories;
+#[path = "../../src/supervisor/history.rs"]
+#[expect(dead_code, reason = "some deeds are only for the simulation")]
+mod history;
 mod life;
 mod poc;
 mod prune;
@@ -31,16 +35,22 @@ fn main() -> ExitCode {
         Some((first, rest)) if first == poc::START => poc::start_elsewhere(rest),
         Some((first, rest)) if first == poc::FOREGROUND => poc::in_the_foreground(rest),
         _ => {
-            let trials = [life::TESTS, requests::TESTS, faults::TESTS, prune::TESTS]
-                .concat()
-                .into_iter()
-                .map(|(name, test)| {
-                    Trial::test(name, move || {
-                        test();
-                        Ok(())
-                    })
+            let trials = [
+                life::TESTS,
+                requests::TESTS,
+                faults::TESTS,
+                prune::TESTS,
+                histories::TESTS,
+            ]
+            .concat()
+            .into_iter()
+            .map(|(name, test)| {
+                Trial::test(name, move || {
+                    test();
+                    Ok(())
                 })
-                .collect();
+            })
+            .collect();
             libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
         }
     }

@@ -49,6 +49,10 @@ impl Machine {
             });
             return;
         }
+        if let (Some(Phase::Stuck { .. }), RequestFile::Restart) = (self.phase(name), file) {
+            // It was to be stopped, and has not got so far yet.
+            return;
+        }
         let stage = if leaving {
             Stage::Leaving {
                 until: self.now + LEAVING,
