@@ -7,17 +7,19 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 from nvflare.apis.fl_component import FLComponent
 
 LINE = "a line that nobody asked for, and many more like it\n"
-# Several times what the supervisor lets a log hold.
-FLOOD = 64 * 1024 * 1024
+# Many times what the supervisor lets a log hold.
+FLOOD = 200 * 1024 * 1024
 
 
 def flood():
     for _ in range(FLOOD // len(LINE) // 1000):
         sys.stdout.write(LINE * 1000)
+        time.sleep(0.001)
     print("end of the flood", flush=True)
 
 

@@ -41,6 +41,7 @@
 
 mod build;
 mod decoys;
+mod disk;
 mod fakes;
 mod federation;
 mod filters;

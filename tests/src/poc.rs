@@ -9,7 +9,7 @@ use procfs::{
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use crate::{Decoys, Output, PocTest, wait_for};
+use crate::{Decoys, Output, PocTest, decoys::DECOY, wait_for};
 
 /// Sends a signal to a process of the test's.
 ///
@@ -122,7 +122,8 @@ impl PocTest {
 
     /// The cookie that this workspace's processes carry.
     pub fn cookie(&self) -> Option<String> {
-        let text = fs_err::read_to_string(self.workspace().join(".poc/instance")).ok()?;
+        let file = self.workspace().join(".poc/instance");
+        let text = fs_err::read_to_string(self.seen(&file)).ok()?;
         text.lines().next().map(str::to_owned)
     }
 
@@ -195,13 +196,13 @@ fn number(value: &Value) -> Option<u32> {
     u32::try_from(value.as_u64()?).ok()
 }
 
-/// The processes that have this cookie in their environment.
+/// The processes that have this cookie in their environment, strangers aside that have it by chance.
 fn with_cookie(cookie: &str) -> Vec<u32> {
     let all = all_processes().unwrap().filter_map(Result::ok);
     let carries = |process: &procfs::process::Process| {
         let environment = process.environ().ok()?;
         let value = environment.get(OsStr::new("POC_INSTANCE"))?;
-        Some(value.to_string_lossy() == cookie)
+        Some(value.to_string_lossy() == cookie && !environment.contains_key(OsStr::new(DECOY)))
     };
     all.filter(|process| carries(process) == Some(true))
         .map(|process| process.pid.unsigned_abs())

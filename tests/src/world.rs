@@ -3,7 +3,9 @@ use std::{collections::BTreeMap, ffi::OsStr, thread};
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::{Build, Process, Run, Terminal, leftovers, port::Port, processes_of, runtime};
+use crate::{
+    Build, Process, Run, Terminal, disk::SmallDisk, leftovers, port::Port, processes_of, runtime,
+};
 
 /// The world of one test. See the [crate's page](crate).
 #[derive(Debug)]
@@ -14,6 +16,7 @@ pub struct PocTest {
     workspace: Utf8PathBuf,
     python: Option<Utf8PathBuf>,
     port: Port,
+    disk: Option<SmallDisk>,
 }
 
 impl PocTest {
@@ -33,6 +36,7 @@ impl PocTest {
             workspace: root.join("proof of concept é"),
             python: None,
             port: Port::reserve(build),
+            disk: None,
             directory,
             root,
         }
@@ -58,6 +62,39 @@ impl PocTest {
     pub fn with_workspace(mut self, name: &str) -> Self {
         self.workspace = self.root.join(name);
         self
+    }
+
+    /// With a workspace on a disk of this size (`8m`), which only programs of this world see. `None`
+    /// where this user may not mount anything, not even in a namespace of its own.
+    pub fn with_small_disk(mut self, size: &str) -> Option<Self> {
+        let place = self.root.join("disk");
+        fs_err::create_dir(&place).unwrap();
+        self.disk = Some(SmallDisk::mount(&place, size)?);
+        Some(self.with_workspace("disk/proof of concept é"))
+    }
+
+    /// Fills that disk to the last byte.
+    ///
+    /// # Panics
+    ///
+    /// In a world without one.
+    pub fn fill_disk(&self) {
+        self.disk.as_ref().unwrap().fill();
+    }
+
+    /// Gives the room back.
+    ///
+    /// # Panics
+    ///
+    /// In a world without one, and where it is not filled.
+    pub fn empty_disk(&self) {
+        self.disk.as_ref().unwrap().empty();
+    }
+
+    /// Where the test itself sees a path of this world: another place only with a disk of its own.
+    pub fn seen(&self, path: &Utf8Path) -> Utf8PathBuf {
+        let disk = self.disk.as_ref();
+        disk.map_or_else(|| path.to_owned(), |disk| disk.outside(path))
     }
 
     /// The directory that holds everything else.
@@ -137,9 +174,11 @@ impl PocTest {
     }
 
     fn run(&self, program: impl AsRef<OsStr>) -> Run {
-        Run::new(program)
-            .only_env(self.environment())
-            .dir(&self.root)
+        let run = match &self.disk {
+            Some(disk) => Run::new("nsenter").args(disk.enter()).args([program]),
+            None => Run::new(program),
+        };
+        run.only_env(self.environment()).dir(&self.root)
     }
 
     /// Any program.
@@ -195,7 +234,7 @@ impl PocTest {
 
     /// The pid files and sockets in this world.
     pub fn runtime_files(&self) -> Vec<Utf8PathBuf> {
-        leftovers::runtime_files(&self.root)
+        leftovers::runtime_files(&self.seen(&self.root))
     }
 
     /// Kills whatever lives in this world.

@@ -152,6 +152,14 @@ pub enum Error {
         /// Who listens there.
         holder: Box<ports::Holder>,
     },
+    /// There is no room for what participants would write.
+    #[error("the disk that holds {workspace} is full: {} KiB are free", bytes / 1024)]
+    DiskFull {
+        /// The workspace.
+        workspace: Utf8PathBuf,
+        /// What is free.
+        bytes: u64,
+    },
     /// A participant died while it was starting. What the call had started is stopped again.
     #[error("{name} failed to start: {}", cause.as_deref().unwrap_or(status))]
     StartFailed {
@@ -341,6 +349,9 @@ impl Hint for Error {
                 "stop what uses the port".to_owned(),
                 "or `poc prepare --force --ports auto` makes kits for ports that are free"
                     .to_owned(),
+            ],
+            Self::DiskFull { .. } => vec![
+                "make room, then start again: participants could not write their logs".to_owned(),
             ],
             Self::StartFailed { name, .. } => {
                 vec![format!("`poc logs {name}` shows all that it said")]

@@ -52,6 +52,7 @@ pub mod ports;
 pub mod process;
 pub mod prune;
 mod ready;
+mod room;
 pub mod runtime;
 mod stop;
 pub mod supervisor;

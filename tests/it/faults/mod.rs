@@ -4,6 +4,12 @@
 //!
 //! The table of docs/design/supervision.md names the test of each row.
 
+mod boot;
+mod disk;
+mod habits;
 mod halted;
 mod killed;
+mod kits;
 mod pid_files;
+mod starts;
+mod workspace;

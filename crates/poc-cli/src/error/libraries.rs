@@ -93,7 +93,7 @@ impl From<poc_launch::Error> for CliError {
             }
             E::AdminRefused { refusal, .. } => refusal_code(*refusal),
             E::Interrupted(_) => ErrorCode::Interrupted,
-            E::Io(_) => ErrorCode::Io,
+            E::DiskFull { .. } | E::Io(_) => ErrorCode::Io,
             E::Core(_) => {
                 return match error {
                     E::Core(error) => error.into(),

@@ -14,6 +14,7 @@ use crate::Error;
 use crate::plan::{LaunchPlan, ParticipantPlan, Spawn};
 use crate::ports;
 use crate::process::pid_file;
+use crate::room;
 use crate::supervisor::control::{Client, ParticipantState, Reply, Request, Snapshot};
 use crate::supervisor::{Refusal, spawn};
 
@@ -84,8 +85,8 @@ impl Federation {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyRunning`], [`Error::AllRunning`] and [`Error::PortInUse`] before anything is
-    /// started; [`Error::StartFailed`], [`Error::StopWon`] and [`Error::Interrupted`] after it was
+    /// [`Error::AlreadyRunning`], [`Error::AllRunning`], [`Error::PortInUse`] and [`Error::DiskFull`]
+    /// before anything is started; [`Error::StartFailed`], [`Error::StopWon`] and [`Error::Interrupted`] after it was
     /// undone; [`Error::Core`] with `Busy` where another command is at work on the workspace.
     pub fn start(
         &self,
@@ -251,7 +252,8 @@ impl Federation {
         Ok(selection)
     }
 
-    /// Removes pid files that mean nothing any more, and sees that the server's ports are free.
+    /// Removes pid files that mean nothing any more, and sees that the server's ports are free and that
+    /// there is room for logs.
     pub(super) fn make_way(
         &self,
         selection: &Selection,
@@ -259,6 +261,11 @@ impl Federation {
         plan: &LaunchPlan,
         events: &mut dyn FnMut(LaunchEvent),
     ) -> Result<(), Error> {
+        let workspace = self.prepared.workspace.root();
+        if let Some(bytes) = room::shortage(workspace).filter(|_| !selection.missing.is_empty()) {
+            let workspace = workspace.to_owned();
+            return Err(Error::DiskFull { workspace, bytes });
+        }
         let server = selection.missing.iter().any(|it| it.role == Role::Server);
         if server {
             let addresses = [&plan.server_address, &plan.admin_address];
@@ -357,10 +364,10 @@ impl Federation {
         let server_runs = server
             || Survey::look(&self.prepared)
                 .is_ok_and(|survey| survey.running(&server_kit).is_some());
-        if server_runs {
-            return Vec::new();
-        }
-        vec!["the server does not run; sites keep trying to connect until it does".to_owned()]
+        let alone = (!server_runs).then(|| {
+            "the server does not run; sites keep trying to connect until it does".to_owned()
+        });
+        alone.into_iter().chain(self.disk_warning()).collect()
     }
 }
 

@@ -15,6 +15,7 @@ use crate::Error;
 use crate::plan;
 use crate::process::Identity;
 use crate::ready;
+use crate::room;
 use crate::supervisor::control::ParticipantState;
 
 /// How a POC is.
@@ -139,10 +140,24 @@ impl Federation {
                 .or(survey.silent),
             server_address,
             admin_address,
-            warnings: warnings(survey, &participants),
+            warnings: warnings(survey, &participants)
+                .into_iter()
+                .chain(self.disk_warning())
+                .collect(),
             participants,
             consoles: survey.consoles(),
         }
+    }
+
+    /// What is written on a full disk is lost, which is why logs and events do not tell.
+    pub(super) fn disk_warning(&self) -> Option<String> {
+        let workspace = self.prepared.workspace.root();
+        let bytes = room::shortage(workspace)?;
+        let error = Error::DiskFull {
+            workspace: workspace.to_owned(),
+            bytes,
+        };
+        Some(format!("{error}; logs and events may be missing"))
     }
 }
 

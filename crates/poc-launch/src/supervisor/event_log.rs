@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -65,6 +65,8 @@ pub(crate) struct EventLog {
     path: Utf8PathBuf,
     file: File,
     length: u64,
+    /// The last entry was cut short, so the next one has to begin a line of its own.
+    is_cut: bool,
 }
 
 impl EventLog {
@@ -79,6 +81,8 @@ impl EventLog {
             path: path.to_owned(),
             file,
             length,
+            // Whoever wrote before may have been cut short.
+            is_cut: length > 0 && !ends_a_line(path, length),
         })
     }
 
@@ -90,14 +94,16 @@ impl EventLog {
             return;
         };
         line.push(b'\n');
+        if self.is_cut {
+            line.insert(0, b'\n');
+        }
         if self.length + line.len() as u64 > CAP {
             self.set_aside();
         }
-        match self.file.write(&line) {
-            Ok(written) if written == line.len() => self.length += line.len() as u64,
-            // Cut short: the next entry is to begin on a line of its own.
-            Ok(written) if written > 0 => drop(self.file.write(b"\n")),
-            _ => {}
+        if let Ok(written) = self.file.write(&line) {
+            self.length += written as u64;
+            // Of nothing written, what was cut before still is.
+            self.is_cut = written < line.len() && (written > 0 || self.is_cut);
         }
     }
 
@@ -109,6 +115,13 @@ impl EventLog {
             *self = fresh;
         }
     }
+}
+
+/// Whether a log of that length ends with the end of a line, or cannot be read.
+fn ends_a_line(path: &Utf8Path, length: u64) -> bool {
+    let mut last = [0];
+    let read = File::open(path).and_then(|file| file.read_exact_at(&mut last, length - 1));
+    read.is_err() || last == *b"\n"
 }
 
 fn set_aside(path: &Utf8Path) -> Utf8PathBuf {
@@ -174,5 +187,24 @@ mod tests {
         let good = serde_json::to_string(&ready("site-1")).unwrap();
         fs_err::write(&path, format!("{{\"time\":\"20\n{good}\n\n")).unwrap();
         assert_eq!(read(&path).unwrap().len(), 1);
+    }
+
+    /// What a full disk cut short costs itself, and not what comes after it.
+    #[test]
+    fn an_entry_after_one_that_was_cut_short_is_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(dir.path())
+            .unwrap()
+            .join("events.jsonl");
+        fs_err::write(&path, "{\"time\":\"20").unwrap();
+        EventLog::open(&path).unwrap().write(&ready("site-1"));
+        assert_eq!(read(&path).unwrap().len(), 1);
+        let mut log = EventLog::open(&path).unwrap();
+        assert!(!log.is_cut);
+        log.is_cut = true;
+        log.write(&ready("site-2"));
+        assert!(!log.is_cut);
+        log.write(&ready("site-3"));
+        assert_eq!(read(&path).unwrap().len(), 3);
     }
 }

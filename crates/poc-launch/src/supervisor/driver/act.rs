@@ -8,6 +8,7 @@ use poc_core::project::Role;
 
 use super::admin::{Access, Task, Worker};
 use super::record::{Record, Recorded, replace};
+use super::rotate::Pace;
 use super::watch::Attention;
 use super::{Child, Driver, notice};
 use crate::Error;
@@ -159,6 +160,7 @@ impl Driver<'_> {
             launched: SystemTime::now() - uptime,
             since: Instant::now(),
             log_start: 0,
+            pace: Pace::default(),
             hidden: ready::log_hides(&kit),
             progress: (!ready).then(|| Progress::from_now(&plan.name, plan.role, &plan.log)),
             been_ready: ready,

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::record::replace;
+use super::rotate::Pace;
 use super::watch::Attention;
 use super::{Child, Driver};
 use crate::backend::{Process, Report};
@@ -87,6 +88,7 @@ impl Driver<'_> {
             launched: SystemTime::now(),
             since: Instant::now(),
             log_start: launching.log_start,
+            pace: Pace::default(),
             hidden: ready::log_hides(&kit),
             progress: Some(launching.progress),
             been_ready: false,

@@ -31,6 +31,7 @@ use rustix::io::Errno;
 
 use self::admin::Worker;
 use self::launch::Launching;
+use self::rotate::Pace;
 use self::signals::Signals;
 use self::sweep::Sweeper;
 use self::watch::Watcher;
@@ -107,6 +108,7 @@ struct Child {
     since: Instant,
     /// Where in its log this process begins.
     log_start: u64,
+    pace: Pace,
     /// Reads the log until it says that the participant is ready.
     progress: Option<Progress>,
     /// The log configuration keeps what is looked for out of the log.

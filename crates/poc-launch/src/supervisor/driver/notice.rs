@@ -22,8 +22,6 @@ use crate::supervisor::{Happening, RequestFile};
 
 /// How long the abort of running jobs may take when nobody says otherwise.
 pub(super) const ABORT: Duration = Duration::from_secs(20);
-/// A log that is written to is looked at so often.
-const LOG_CHECK: Duration = Duration::from_secs(2);
 /// Between two questions to the server, at first and at most.
 const ASKING: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// How much of a log's end is read for a report.
@@ -175,11 +173,14 @@ impl Driver<'_> {
             child.progress = None;
             child.hidden = true;
             self.plan_asking(name);
+            self.log_checks.insert(name.to_owned(), Instant::now());
         }
         self.attend(name);
+        let pace = self.children.get(name).map(|child| child.pace);
+        let patience = pace.unwrap_or_default().patience();
         self.log_checks
             .entry(name.to_owned())
-            .or_insert_with(|| Instant::now() + LOG_CHECK);
+            .or_insert_with(|| Instant::now() + patience);
     }
 
     /// Reads a log as long as something is to be expected of it: of the server's, as long as a site
@@ -240,7 +241,12 @@ impl Driver<'_> {
             let Some(log) = self.plan.participant(&name).map(|plan| plan.log.clone()) else {
                 continue;
             };
-            match rotate::rotate(&log, rotate::CAP) {
+            let length = rotate::length(&log).unwrap_or_default();
+            let rotated = rotate::rotate(&log, rotate::CAP);
+            if let Some(child) = self.children.get_mut(&name) {
+                child.pace.seen(length, matches!(rotated, Ok(Some(_))));
+            }
+            match rotated {
                 Ok(Some(bytes)) => {
                     if let Some(child) = self.children.get_mut(&name) {
                         child.log_start = 0;
