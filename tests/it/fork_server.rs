@@ -260,6 +260,7 @@ fn a_fork_server_that_hangs_is_given_up() {
 fn a_dead_fork_server_is_replaced_when_it_is_needed() {
     let world = poc_test!().with_flare();
     Federation::start(&world, 2);
+    let mut decoys = world.decoys();
     let before = pids(&world);
     let first = told(&world, "fork_server_started");
     assert_eq!(first.len(), 1);
@@ -305,8 +306,7 @@ fn a_dead_fork_server_is_replaced_when_it_is_needed() {
     assert_eq!(told(&world, "fork_server_started").len(), 3);
     assert_eq!(fork_servers(&world).len(), 1);
 
-    world.poc(["stop"]).success();
-    world.assert_nothing_left();
+    world.stop_leaves_nothing(&mut decoys);
 }
 
 /// A later start from a shell with another environment: it has to be there when Python starts.

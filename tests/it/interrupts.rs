@@ -75,10 +75,7 @@ fn ctrl_c_on_a_terminal_during_prepare() {
 #[test]
 fn during_start() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
+    world.prepare(2);
     for signal in [Signal::INT, Signal::TERM] {
         let running = world.poc(["start", "--format", "json"]).spawn();
         // The server's Python runs, so the start is in its middle.
@@ -97,27 +94,4 @@ fn during_start() {
     }
     let status = world.poc(["status", "--format", "json"]).success().data();
     assert_eq!(status["state"], "stopped");
-}
-
-/// A stop that comes while a start is under way wins; both return, and nothing is left.
-#[test]
-fn a_stop_in_the_middle_of_a_start() {
-    let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
-    let start = world.poc(["start"]).spawn();
-    wait_for("the server's process", SHORT, || {
-        world
-            .processes()
-            .iter()
-            .any(|one| one.command.contains("server_train"))
-            .then_some(())
-    });
-    world.poc(["stop"]).success();
-    let start = start.wait();
-    // It may have been quicker than the stop.
-    assert!(matches!(start.exit, Some(0..=2)), "{}", start.transcript());
-    world.assert_nothing_left();
 }

@@ -55,10 +55,7 @@ impl<'a> Federation<'a> {
     /// Prepares a POC with `sites` sites on this world's port and starts it, by `poc`.
     #[track_caller]
     pub fn start(world: &'a PocTest, sites: u32) -> Self {
-        let (sites, port) = (sites.to_string(), world.port().to_string());
-        world
-            .poc(["prepare", "-n", &sites, "--ports", &port])
-            .success();
+        world.prepare(sites);
         world.poc(["start"]).success();
         Self { world }
     }

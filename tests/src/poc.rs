@@ -32,6 +32,14 @@ pub fn is_alive(pid: u32) -> bool {
 }
 
 impl PocTest {
+    /// Prepares a POC with so many sites, on this world's port.
+    #[track_caller]
+    pub fn prepare(&self, sites: u32) {
+        let (sites, port) = (sites.to_string(), self.port().to_string());
+        self.poc(["prepare", "-n", &sites, "--ports", &port])
+            .success();
+    }
+
     /// What `poc status` knows.
     #[track_caller]
     pub fn status(&self) -> Value {

@@ -20,10 +20,7 @@ fn strays(world: &PocTest) -> usize {
 #[test]
 fn deaf_strays_and_a_flood() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "3", "--ports", &port])
-        .success();
+    world.prepare(3);
     let mut decoys = world.decoys();
     for (site, habit) in [
         ("site-1", "deaf"),
@@ -79,10 +76,7 @@ fn deaf_strays_and_a_flood() {
 #[test]
 fn a_crash_at_once() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
+    world.prepare(2);
     let mut decoys = world.decoys();
     world.misbehaves("site-2", "crash");
     let output = world.poc(["start", "--format", "json"]).code(1);

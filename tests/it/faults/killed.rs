@@ -168,10 +168,7 @@ fn the_supervisor() {
 #[test]
 fn the_admin_helper() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "1", "--ports", &port])
-        .success();
+    world.prepare(1);
     for name in ["server", "site-1"] {
         let path = world.kit(name).join("local/log_config.json");
         let text = fs_err::read_to_string(world.kit(name).join("local/log_config.json.default"));

@@ -12,10 +12,7 @@ const NOTICED: Duration = Duration::from_secs(15);
 #[test]
 fn that_are_cut_short() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
+    world.prepare(2);
     let mut decoys = world.decoys();
     let broken = [
         ("server", "fed_server.json", 200),

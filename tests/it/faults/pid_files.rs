@@ -53,10 +53,7 @@ fn plant(world: &PocTest, strangers: &[u32], turn: usize) -> Vec<(String, Stale)
 #[test]
 fn that_mean_nothing_are_removed_and_strangers_live() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "3", "--ports", &port])
-        .success();
+    world.prepare(3);
     let mut decoys = world.decoys();
     let strangers = &decoys.pids()[..2];
     let said = |output: &poc_tests::Output, planted: &[(String, Stale)]| {

@@ -7,10 +7,7 @@ const PARTICIPANTS: [&str; 3] = ["server", "site-1", "site-2"];
 
 fn prepared() -> PocTest {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
+    world.prepare(2);
     world
 }
 
