@@ -269,3 +269,46 @@ fn the_file_is_private_whole_and_stays_a_link() {
         .collect();
     assert_eq!(beside.len(), 1, "temporary files left: {beside:?}");
 }
+
+/// pyhocon refuses such a file as a whole; `poc` can at least put right what it owns.
+#[test]
+fn what_cannot_be_worked_out_can_be_set_anew() {
+    let world = poc_test!();
+    write_config(
+        &world,
+        "# mine\npoc { workspace = ${NOWHERE}/poc }\npoc_workspace.path = ${NOWHERE}/poc\nstartup_kit.path = ${NOWHERE}/kit\n",
+    );
+    let bare = |args: &[&str]| world.poc(args).env_remove("NVFLARE_POC_WORKSPACE");
+    let output = bare(&["config", "--format", "json"]).code(4);
+    assert_eq!(output.error_code(), "CONFIG_INVALID");
+    assert!(
+        output.text().contains("poc config -pw DIR"),
+        "{}",
+        output.transcript()
+    );
+
+    // The workspace is put right, and what is wrong besides is said.
+    let output = bare(&["config", "-pw", "here"]).code(4);
+    assert!(
+        output.text().contains("was changed: workspace"),
+        "{}",
+        output.transcript()
+    );
+    assert!(
+        output.text().contains("poc config -d DIR"),
+        "{}",
+        output.transcript()
+    );
+    fs_err::create_dir(world.root().join("kit")).unwrap();
+    let output = bare(&["config", "-d", "kit", "--format", "json"]).success();
+    assert_eq!(
+        setting(&output, "workspace").0,
+        world.root().join("here").as_str()
+    );
+    assert_eq!(
+        setting(&output, "startup_kit_dir").0,
+        world.root().join("kit").as_str()
+    );
+    assert!(read_config(&world).contains("# mine\n"));
+    assert!(!read_config(&world).contains("NOWHERE"));
+}

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, in its helper functions too"
 )]
 
+mod certs;
 mod config;
 mod demo;
 mod detached;
@@ -15,6 +16,7 @@ mod examples;
 mod faults;
 mod fork_server;
 mod gpu;
+mod grow;
 mod interrupts;
 mod kits;
 mod prune;

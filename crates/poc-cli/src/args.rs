@@ -94,6 +94,14 @@ pub(crate) enum Command {
     Gpus(commands::gpus::Args),
     /// Show every setting with its source, or edit config.conf
     Config(commands::config::Args),
+    /// Add a site to the prepared POC, running or not
+    AddSite(commands::grow::add_site::Args),
+    /// Add a user of the FLARE console and API to the prepared POC, running or not
+    AddUser(commands::grow::add_user::Args),
+    /// Remove a site or a user from the prepared POC
+    Remove(commands::grow::remove::Args),
+    /// Show the certificates: who has one, until when; or renew them
+    Certs(commands::certs::Args),
     /// Manage Python environments with NVFlare in them
     Runtime(commands::runtime::Args),
     /// Train a model federated over three hospitals, from nothing to the result

@@ -159,7 +159,11 @@ impl Hint for Error {
             Self::ConfigSyntax { path, .. } => {
                 format!("correct that line, or move {path} aside and run `poc prepare`, which writes a new one")
             }
-            Self::ConfigValue { .. } => "write the path out, in double quotes".to_owned(),
+            Self::ConfigValue { key, .. } => {
+                let mut hints = vec!["write the path out, in double quotes".to_owned()];
+                hints.extend(remedy_for(key).map(|command| format!("or set it anew with `{command}`")));
+                return hints;
+            }
             Self::ProjectInvalid { path, .. } => format!("correct {path}, then run the command again"),
             Self::ProjectImpossible { .. } => "change the names or numbers given, then run the command again".to_owned(),
             Self::NotPrepared { .. } => "run `poc prepare`, or `poc up` to prepare and start".to_owned(),
@@ -172,6 +176,16 @@ impl Hint for Error {
             Self::Io(error) => return io_hints(error),
         };
         vec![hint]
+    }
+}
+
+/// The command that replaces a value of config.conf.
+fn remedy_for(key: &str) -> Option<&'static str> {
+    match key {
+        "poc.workspace" | "poc_workspace.path" => Some("poc config -pw DIR"),
+        "startup_kit.path" => Some("poc config -d DIR"),
+        "poc.python" => Some("poc runtime use PATH"),
+        _ => None,
     }
 }
 

@@ -63,13 +63,65 @@ pub enum Error {
         /// What is there.
         reason: String,
     },
-    /// The certificate authority of the old workspace cannot be used again.
-    #[error("the certificate authority in {path} cannot be kept: {reason}")]
+    /// The certificate authority of a POC cannot issue further certificates.
+    #[error("the certificate authority in {path} cannot be used: {reason}")]
     AuthorityUnusable {
         /// The authority's file, or the workspace that has none.
         path: Utf8PathBuf,
         /// Why not.
         reason: String,
+        /// It is sound but for its age.
+        expired: bool,
+    },
+    /// A participant's certificate cannot be renewed.
+    #[error("the certificate of {name} cannot be renewed: {reason}")]
+    CertificateUnusable {
+        /// The participant.
+        name: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The kits do not show which line of NVFlare they are for, so no further one can be made.
+    #[error("the startup kits in {workspace} do not show which NVFlare they are for")]
+    LineUnknown {
+        /// The workspace.
+        workspace: Utf8PathBuf,
+    },
+    /// Somebody of that name takes part already.
+    #[error("`{name}` takes part already, as {what}")]
+    ParticipantExists {
+        /// The name.
+        name: String,
+        /// What it is: `client`, say.
+        what: String,
+        /// Whether it may be replaced: it is of the same kind.
+        replaceable: bool,
+    },
+    /// Nobody of that name takes part.
+    #[error("`{name}` does not take part in {project}")]
+    NoSuchParticipant {
+        /// The name.
+        name: String,
+        /// The project.
+        project: String,
+        /// The name most like it.
+        nearest: Option<String>,
+    },
+    /// A POC cannot do without that participant.
+    #[error("a POC cannot do without {what}, `{name}`")]
+    Indispensable {
+        /// The participant.
+        name: String,
+        /// What it is.
+        what: &'static str,
+    },
+    /// A kit that would go holds files of the user's.
+    #[error("the kit of {name} holds files that poc did not write: {}", and_more(&texts(files)))]
+    KitInUse {
+        /// The participant.
+        name: String,
+        /// The files and directories, relative to the workspace.
+        files: Vec<Utf8PathBuf>,
     },
     /// The new workspace could not be put in place, nor the old one be put back. Nothing is lost.
     #[error("{workspace} is only half swapped: {reason}; the old POC is whole in {old}")]
@@ -135,6 +187,10 @@ pub(crate) fn crypto(action: &'static str) -> impl FnOnce(ErrorStack) -> Error {
     move |source| Error::Crypto { action, source }
 }
 
+fn texts(paths: &[Utf8PathBuf]) -> Vec<String> {
+    paths.iter().map(ToString::to_string).collect()
+}
+
 /// The first few names, and how many more there are.
 fn and_more(entries: &[String]) -> String {
     const SHOWN: usize = 3;
@@ -168,7 +224,22 @@ impl Hint for Error {
                 "choose a place that you may write to, with `--workspace DIR` or NVFLARE_POC_WORKSPACE".to_owned()
             }
             Self::PreviousInTheWay { path, .. } => format!("move {path} to another place, then run the command again"),
-            Self::AuthorityUnusable { .. } => "leave out `--keep-ca` to make a new certificate authority".to_owned(),
+            Self::AuthorityUnusable { expired: true, .. } => "renew it with `poc certs renew`".to_owned(),
+            Self::AuthorityUnusable { .. } => {
+                "`poc prepare --force` without `--keep-ca` makes a new certificate authority, and new kits for all".to_owned()
+            }
+            Self::CertificateUnusable { .. } => {
+                "give a site or a user a new kit with `poc add-site` or `poc add-user` and `--force`; for the server, `poc prepare --force --keep-ca` makes all kits anew".to_owned()
+            }
+            Self::LineUnknown { .. } => "`poc prepare --force` makes the POC anew".to_owned(),
+            Self::ParticipantExists { replaceable: true, .. } => {
+                "give it a new key and a new kit with `--force`".to_owned()
+            }
+            Self::ParticipantExists { .. } => "choose another name".to_owned(),
+            Self::NoSuchParticipant { nearest: Some(nearest), .. } => format!("did you mean `{nearest}`?"),
+            Self::NoSuchParticipant { .. } => "`poc status` shows who takes part".to_owned(),
+            Self::Indispensable { .. } => "`poc clean` removes the POC as a whole".to_owned(),
+            Self::KitInUse { .. } => "run it again with `--force`: the kit is then set aside, not removed".to_owned(),
             Self::HalfSwapped { .. } => "put right what the system complains of, then run the command again: it goes on from there".to_owned(),
             Self::JobsDirectory { .. } => "name a directory that exists, with `-j DIR`".to_owned(),
             Self::TransferInUse { .. } => "run it again with `--force`: the files are then set aside, not removed".to_owned(),

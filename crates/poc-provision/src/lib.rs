@@ -69,15 +69,22 @@
 //! progress comes as [`Event`]s.
 
 mod authority;
+mod certs;
 mod clean;
 mod error;
+mod grow;
 mod jobs_dir;
 mod json;
 mod kit;
 mod line;
+mod ours;
 mod provision;
 
+pub use certs::{
+    Certificate, Certificates, Flaw, FlawKind, Renewed, certificates, renew_certificates,
+};
 pub use clean::{Cleaned, clean};
 pub use error::Error;
+pub use grow::{Added, Addition, Removed, add, check_removal, remove};
 pub use jobs_dir::{Linked, link_jobs_dir};
 pub use provision::{Event, Provisioned, Request, provision};

@@ -1,6 +1,7 @@
 //! `poc clean`: the workspace is removed, after it was recognised as one.
 
 use camino::Utf8PathBuf;
+use poc_core::config_file::ConfigFile;
 use poc_core::workspace::{Prepared, Recognised, Workspace, WorkspaceLock};
 use serde::Serialize;
 
@@ -45,7 +46,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
 /// When it is no POC, or runs and may not be stopped; nothing is removed then.
 pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
     let settings = context.settings()?;
-    let mut config = context.config_file()?;
     let workspace = Workspace::new(&settings.workspace.value);
     let mut data = Data {
         workspace: workspace.root().to_owned(),
@@ -81,10 +81,11 @@ pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
             }
         }
     }
-    if config.forget(workspace.root(), keep_path) {
-        config.save()?;
-        data.config_changed = true;
-    }
+    // Where there is none, none is made.
+    data.config_changed = data.config_file.exists()
+        && ConfigFile::edit(&data.config_file, |config| {
+            Ok(config.forget(workspace.root(), keep_path))
+        })?;
     Ok(data)
 }
 

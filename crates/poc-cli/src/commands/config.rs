@@ -2,6 +2,7 @@
 //! documents.
 
 use camino::Utf8PathBuf;
+use poc_core::config_file::ConfigFile;
 use poc_core::env;
 use poc_core::settings::{Overrides, Settings, Source};
 use poc_launch::runtime;
@@ -48,7 +49,7 @@ struct Data {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     let changed = edit(context, args)?;
-    let settings = context.settings()?;
+    let settings = resolved(context, &changed)?;
     for (name, resolved, var) in [
         (
             "workspace",
@@ -89,38 +90,58 @@ fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
     if args.poc_workspace_dir.is_none() && args.startup_kit.is_none() {
         return Ok(changed);
     }
-    let mut file = context.config_file()?;
-    if let Some(directory) = &args.poc_workspace_dir {
-        // Resolving it as a setting makes it absolute and tidy, as every reader will see it.
-        let overrides = Overrides {
-            workspace: Some(directory.clone()),
-            ..Overrides::default()
-        };
-        let settings = Settings::resolve(&overrides, &context.env, &file, &current_directory()?)?;
-        file.set_workspace(&settings.workspace.value);
-        changed.push("workspace");
+    // A file that does not parse is complained of before what is to be written into it.
+    let path = context.config_file()?.path().to_owned();
+    // Resolving them as settings makes them absolute and tidy, as every reader will see them. Not with
+    // what the file says: a value of it that cannot be worked out is to be replaced, not complained of.
+    let overrides = Overrides {
+        workspace: args.poc_workspace_dir.clone(),
+        startup_kit_dir: args.startup_kit.clone(),
+        ..Overrides::default()
+    };
+    let empty = ConfigFile::parse(&path, "")?;
+    let given = Settings::resolve(&overrides, &context.env, &empty, &current_directory()?)?;
+    let workspace = args
+        .poc_workspace_dir
+        .as_ref()
+        .map(|_| given.workspace.value);
+    let startup_kit = args
+        .startup_kit
+        .as_ref()
+        .and(given.startup_kit_dir)
+        .map(|kit| kit.value);
+    if let Some(directory) = startup_kit.as_ref().filter(|kit| !kit.is_dir()) {
+        return Err(CliError::new(
+            ErrorCode::InvalidArgs,
+            format!("{directory} is not a directory"),
+        )
+        .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
     }
-    if let Some(directory) = &args.startup_kit {
-        let overrides = Overrides {
-            startup_kit_dir: Some(directory.clone()),
-            ..Overrides::default()
-        };
-        let settings = Settings::resolve(&overrides, &context.env, &file, &current_directory()?)?;
-        let directory = settings
-            .startup_kit_dir
-            .map_or_else(|| directory.clone(), |resolved| resolved.value);
-        if !directory.is_dir() {
-            return Err(CliError::new(
-                ErrorCode::InvalidArgs,
-                format!("{directory} is not a directory"),
-            )
-            .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
+    ConfigFile::edit(&path, |file| {
+        if let Some(directory) = &workspace {
+            file.set_workspace(directory);
+            changed.push("workspace");
         }
-        file.set_startup_kit(&directory);
-        changed.push("startup_kit_dir");
-    }
-    file.save()?;
+        if let Some(directory) = &startup_kit {
+            file.set_startup_kit(directory);
+            changed.push("startup_kit_dir");
+        }
+        Ok(())
+    })?;
     Ok(changed)
+}
+
+/// Every setting as it is now. After a change, a value of another key that cannot be worked out keeps
+/// them from being shown, and not the change from having been made.
+fn resolved(context: &Context, changed: &[&'static str]) -> Result<Settings, CliError> {
+    context.settings().inspect_err(|_| {
+        if !changed.is_empty() {
+            let changed = changed.join(", ");
+            context
+                .printer
+                .note(&format!("config.conf was changed: {changed}"));
+        }
+    })
 }
 
 fn python(context: &Context, settings: &Settings) -> Option<Runtime> {

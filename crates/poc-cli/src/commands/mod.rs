@@ -1,5 +1,6 @@
 //! The commands, a file each: arguments, one library call, and how the result looks.
 
+pub(crate) mod certs;
 pub(crate) mod clean;
 pub(crate) mod completions;
 pub(crate) mod config;
@@ -8,6 +9,7 @@ pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod events;
 pub(crate) mod gpus;
+pub(crate) mod grow;
 pub(crate) mod logs;
 pub(crate) mod man;
 pub(crate) mod prepare;
@@ -49,6 +51,10 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<u8, CliError> {
         Command::Events(args) => events::run(context, &args),
         Command::Gpus(args) => gpus::run(context, &args),
         Command::Config(args) => config::run(context, &args),
+        Command::AddSite(args) => grow::add_site::run(context, &args),
+        Command::AddUser(args) => grow::add_user::run(context, &args),
+        Command::Remove(args) => grow::remove::run(context, &args),
+        Command::Certs(args) => certs::run(context, &args),
         Command::Runtime(args) => runtime::run(context, &args),
         Command::Demo(args) => demo::run(context, &args),
         Command::Prune(args) => prune::run(context, &args),

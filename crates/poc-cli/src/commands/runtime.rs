@@ -2,6 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::FlareVersion;
+use poc_core::config_file::ConfigFile;
 use poc_core::settings::{Settings, Source};
 use poc_launch::runtime::managed::{self, InstallEvent};
 use poc_launch::runtime::{self, Origin, Runtime};
@@ -214,9 +215,11 @@ fn use_python(context: &Context, path: &Utf8Path) -> Result<(), CliError> {
         Origin::Setting(Source::CommandLine("runtime use")),
         &context.env,
     )?;
-    let mut config = context.config_file()?;
-    config.set_python(&runtime.python);
-    config.save()?;
+    let config = ConfigFile::path_in(&context.env.home()?);
+    ConfigFile::edit(&config, |config| {
+        config.set_python(&runtime.python);
+        Ok(())
+    })?;
     if context.env.get(poc_core::env::POC_PYTHON.name).is_some() {
         context
             .printer

@@ -88,6 +88,19 @@ pub(crate) fn all(context: &Context, prepared: &Prepared) -> Result<Data, CliErr
     stop(context, prepared, &Args::default())
 }
 
+/// Stops one participant.
+///
+/// # Errors
+///
+/// When something of it survives.
+pub(crate) fn one(context: &Context, prepared: &Prepared, name: &str) -> Result<Data, CliError> {
+    let args = Args {
+        service: Some(vec![name.to_owned()]),
+        ..Args::default()
+    };
+    stop(context, prepared, &args)
+}
+
 /// Stops what the arguments select.
 ///
 /// # Errors

@@ -30,8 +30,13 @@ impl From<poc_provision::Error> for CliError {
             E::ListenAddress { .. }
             | E::InputInside { .. }
             | E::AuthorityUnusable { .. }
+            | E::ParticipantExists { .. }
+            | E::NoSuchParticipant { .. }
+            | E::Indispensable { .. }
+            | E::KitInUse { .. }
             | E::JobsDirectory { .. }
             | E::TransferInUse { .. } => ErrorCode::InvalidArgs,
+            E::CertificateUnusable { .. } | E::LineUnknown { .. } => ErrorCode::NotAPoc,
             E::Exists { .. } => ErrorCode::WorkspaceExists,
             E::PreviousInTheWay { .. } => ErrorCode::WorkspaceForeign,
             E::OtherOwner { .. } | E::NotWritable { .. } | E::Io(_) => ErrorCode::Io,

@@ -102,6 +102,63 @@ impl ConfigFile {
         pointed
     }
 
+    /// Registers the kit of one more admin of a workspace, and gives its ID; `None`, and nothing is
+    /// changed, where the file points at another workspace. Who is active stays so.
+    ///
+    /// `lead` is the project admin's kit: with several admins it is the startup kit of NVFlare 2.4 to
+    /// 2.7, as in [`ConfigFile::point_at`].
+    pub fn register(
+        &mut self,
+        workspace: &Utf8Path,
+        name: &str,
+        kit: &Utf8Path,
+        lead: &Utf8Path,
+    ) -> Option<String> {
+        if !self
+            .workspace()
+            .is_some_and(|named| is_same(&named, workspace))
+        {
+            return None;
+        }
+        let id = self.free_id(name, kit, &[workspace]);
+        self.set(&[ENTRIES[0], ENTRIES[1], &id], kit.as_str());
+        let startup_kit = self.get(&STARTUP_KIT);
+        if startup_kit.is_some_and(|path| Some(Utf8Path::new(&path.text)) == lead.parent()) {
+            self.set(&STARTUP_KIT, lead.as_str());
+        }
+        Some(id)
+    }
+
+    /// Takes away what points at the kit of an admin that is removed. Where that was the active one, or
+    /// the startup kit, the project admin's (`lead`) takes its place. Whether anything pointed at it.
+    pub fn unregister(&mut self, kit: &Utf8Path, lead: &Utf8Path) -> bool {
+        let entry_of = |file: &Self, kit: &Utf8Path| {
+            let entries = file.entries(&ENTRIES).into_iter();
+            let mut ids = entries.filter(|(_, path)| is_same(Utf8Path::new(&path.text), kit));
+            ids.next().map(|(id, _)| id)
+        };
+        let active = self.get(&ACTIVE).map(|active| active.text);
+        let mut found = false;
+        while let Some(id) = entry_of(self, kit) {
+            found = true;
+            self.remove(&[ENTRIES[0], ENTRIES[1], &id]);
+            if active.as_ref() == Some(&id) {
+                match entry_of(self, lead) {
+                    Some(other) => self.set(&ACTIVE, &other),
+                    None => {
+                        self.remove(&ACTIVE);
+                    }
+                }
+            }
+        }
+        let startup_kit = self.get(&STARTUP_KIT);
+        if startup_kit.is_some_and(|path| is_within(Utf8Path::new(&path.text), kit)) {
+            found = true;
+            self.set(&STARTUP_KIT, lead.as_str());
+        }
+        found
+    }
+
     /// Names the POC workspace, for every line (`config -pw`).
     pub fn set_workspace(&mut self, workspace: &Utf8Path) {
         self.set_version();

@@ -211,8 +211,16 @@ def shutdown(admin, target, clients=()):
     return reply.get("meta", {}).get("info", "")
 
 
-OPERATIONS = {f.__name__: f for f in (system_info, jobs, job, submit, abort, download, shutdown)}
-REPEATABLE = {system_info, jobs, job, abort, download}
+def remove_client(admin, client):
+    # Not Session.remove_client: it exists in some lines only, while all know the command.
+    admin.session._do_command("remove_client " + client)
+
+
+OPERATIONS = {
+    f.__name__: f
+    for f in (system_info, jobs, job, submit, abort, download, shutdown, remove_client)
+}
+REPEATABLE = {system_info, jobs, job, abort, download, remove_client}
 
 
 def serve(work):

@@ -54,6 +54,12 @@ pub enum Op {
         #[serde(default)]
         clients: Vec<String>,
     },
+    /// Has the server forget a client that does not run any more; it would list it until it has been
+    /// silent for ten minutes. One that runs registers again.
+    RemoveClient {
+        /// Its name.
+        client: String,
+    },
 }
 
 /// Whom a shutdown is meant for.
@@ -79,6 +85,7 @@ impl Op {
             Self::Abort { .. } => "aborting the job",
             Self::Download { .. } => "downloading the job's result",
             Self::Shutdown { .. } => "shutting down",
+            Self::RemoveClient { .. } => "having the server forget the client",
         }
     }
 }
@@ -199,6 +206,17 @@ pub trait AdminOps {
         .map(drop)
     }
 
+    /// Has the server forget a client that does not run any more (see [`Op::RemoveClient`]).
+    ///
+    /// # Errors
+    ///
+    /// See [`AdminOps`]; [`Refusal::NoSuchClient`](super::Refusal::NoSuchClient) for one that it does
+    /// not know.
+    fn remove_client(&mut self, name: &str, limit: Duration) -> Result<(), Error> {
+        let client = name.to_owned();
+        self.call(&Op::RemoveClient { client }, limit).map(drop)
+    }
+
     /// Waits until a job has come to an end, good or bad. `seen` is told of every state in between.
     ///
     /// # Errors
@@ -267,6 +285,9 @@ mod tests {
                 target: Target::Client,
                 clients: vec!["site-1".into()],
             },
+            Op::RemoveClient {
+                client: "site-1".into(),
+            },
         ];
         let lines: Vec<String> = ops
             .iter()
@@ -277,6 +298,7 @@ mod tests {
         {"op":"job","job":"1"}
         {"op":"download","job":"1"}
         {"op":"shutdown","target":"client","clients":["site-1"]}
+        {"op":"remove_client","client":"site-1"}
         "#);
         for (op, line) in ops.iter().zip(lines) {
             assert_eq!(serde_json::from_str::<Op>(&line).unwrap(), *op);

@@ -13,7 +13,7 @@ use openssl::x509::extension::{
     AuthorityKeyIdentifier, BasicConstraints, KeyUsage, SubjectAlternativeName,
     SubjectKeyIdentifier,
 };
-use openssl::x509::{X509, X509Builder, X509Name, X509NameRef};
+use openssl::x509::{GeneralNameRef, X509, X509Builder, X509Name, X509NameRef, X509Ref};
 
 use super::PrivateKey;
 
@@ -89,6 +89,39 @@ pub(super) fn leaf(
     )?;
     builder.sign(issuer_key.key(), MessageDigest::sha256())?;
     Ok(builder.build())
+}
+
+/// A certificate like `old`, of the same subject and for the same hosts.
+pub(super) fn again(
+    old: &X509Ref,
+    key: &PrivateKey,
+    validity: Validity,
+    issuer: &X509,
+    issuer_key: &PrivateKey,
+) -> Result<X509, ErrorStack> {
+    let mut builder = common(old.subject_name(), issuer.subject_name(), key, validity)?;
+    identify(&mut builder, Some(issuer))?;
+    let hosts = hosts(old);
+    if !hosts.is_empty() {
+        alternative_names(&mut builder, Some(issuer), hosts.iter().map(String::as_str))?;
+    }
+    builder.sign(issuer_key.key(), MessageDigest::sha256())?;
+    Ok(builder.build())
+}
+
+/// The host names and addresses that a certificate is for. NVFlare writes no names of other kinds.
+fn hosts(certificate: &X509Ref) -> Vec<String> {
+    let names = certificate.subject_alt_names();
+    let text = |name: &GeneralNameRef| match (name.dnsname(), name.ipaddress()) {
+        (Some(host), _) => Some(host.to_owned()),
+        (None, Some(bytes)) => <[u8; 4]>::try_from(bytes)
+            .map(IpAddr::from)
+            .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
+            .ok()
+            .map(|address| address.to_string()),
+        (None, None) => None,
+    };
+    names.iter().flatten().filter_map(text).collect()
 }
 
 fn common(

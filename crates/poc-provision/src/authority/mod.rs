@@ -1,6 +1,7 @@
 //! The certificate authority of a POC: keys, certificates, and the file that keeps them.
 
 mod certificate;
+mod held;
 mod keys;
 pub(crate) mod state;
 
@@ -13,8 +14,10 @@ use openssl::stack::Stack;
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
 use openssl::x509::{X509, X509StoreContext};
+use poc_core::Line;
 
 pub(crate) use certificate::{Subject, Validity};
+pub(crate) use held::Held;
 pub(crate) use keys::{PrivateKey, generate};
 
 use crate::Error;
@@ -32,6 +35,13 @@ pub(crate) struct Authority {
     certificate: X509,
     key: PrivateKey,
     not_after: i64,
+}
+
+/// What keeps an authority from issuing.
+#[derive(Debug)]
+struct Flaw {
+    reason: String,
+    expired: bool,
 }
 
 /// A participant's key and certificate.
@@ -65,35 +75,105 @@ impl Authority {
         })
     }
 
-    /// An authority that exists already; the error says why it cannot issue what NVFlare accepts.
-    fn from_parts(certificate_pem: &str, key: PrivateKey, now: i64) -> Result<Self, String> {
-        let broken = |_| "its certificate does not read".to_owned();
+    /// An authority that exists already; the error says why it is none.
+    fn from_parts(certificate_pem: &str, key: PrivateKey) -> Result<Self, &'static str> {
+        let broken = |_| "its certificate does not read";
         let certificate = X509::from_pem(certificate_pem.as_bytes()).map_err(broken)?;
         if !key.is_usable() {
-            return Err("its key is not RSA with 2048 bits".to_owned());
+            return Err("its key is not RSA with 2048 bits");
         }
-        if !certificate
-            .public_key()
-            .map_err(broken)?
-            .public_eq(key.key())
-        {
-            return Err("its key and its certificate do not belong together".to_owned());
+        let public_key = certificate.public_key().map_err(broken)?;
+        if !public_key.public_eq(key.key()) {
+            return Err("its key and its certificate do not belong together");
         }
         let not_after = seconds(certificate.not_after()).map_err(broken)?;
-        if not_after <= now {
-            return Err(format!("it expired on {}", rfc3339(not_after)));
-        }
-        let authority = Self {
+        Ok(Self {
             certificate,
             key,
             not_after,
-        };
-        match authority.flaw(now) {
-            Ok(None) => Ok(authority),
-            // Roots of NVFlare up to 2.6 end here: their basic constraints are not critical.
-            Ok(Some(flaw)) => Err(format!("NVFlare 2.9 would not accept it: {flaw}")),
-            Err(error) => Err(error.to_string()),
+        })
+    }
+
+    /// Whether what it issues at `now` is accepted by NVFlare of that line.
+    fn check(&self, now: i64, line: Line) -> Result<(), Flaw> {
+        if self.not_after <= now {
+            return Err(Flaw {
+                reason: format!("it expired on {}", rfc3339(self.not_after)),
+                expired: true,
+            });
         }
+        let broken = |reason| Flaw {
+            reason,
+            expired: false,
+        };
+        // Up to 2.8 the signature is all that is looked at.
+        if line < Line::V2_9 {
+            return Ok(());
+        }
+        match self.flaw(now) {
+            Ok(None) => Ok(()),
+            // Roots of NVFlare up to 2.6 end here: their basic constraints are not critical.
+            Ok(Some(flaw)) => Err(broken(format!(
+                "NVFlare {line} would not accept it: {flaw}"
+            ))),
+            Err(error) => Err(broken(error.to_string())),
+        }
+    }
+
+    /// The same authority, of the same key and name, with a certificate that is valid from `now` for
+    /// that many days.
+    pub(crate) fn renew(self, now: i64, days: u32) -> Result<Self, Error> {
+        let common_name = self.held().common_name();
+        Self::create(&common_name, self.key, now, days)
+    }
+
+    /// Issues the certificate that somebody holds anew, for the same key and of the same content but for
+    /// its dates.
+    pub(crate) fn reissue(
+        &self,
+        held: &Held,
+        key: PrivateKey,
+        now: i64,
+    ) -> Result<Identity, Error> {
+        let not_after = self.leaf_until(now);
+        let validity = Validity {
+            not_before: now,
+            not_after,
+        };
+        let certificate =
+            certificate::again(held.x509(), &key, validity, &self.certificate, &self.key)
+                .map_err(crypto("issue a certificate"))?;
+        Ok(Identity {
+            certificate_pem: pem(&certificate)?,
+            key,
+            not_after,
+        })
+    }
+
+    /// Until when a certificate is valid that is issued now.
+    fn leaf_until(&self, now: i64) -> i64 {
+        self.not_after
+            .min(now + i64::from(VALID_DAYS) * SECONDS_A_DAY)
+    }
+
+    /// The root certificate, as one to look at.
+    pub(crate) fn held(&self) -> Held {
+        Held::of(self.certificate.clone())
+    }
+
+    /// Whether that certificate is of this authority: of the same name and the same key.
+    pub(crate) fn is_same(&self, certificate: &Held) -> bool {
+        let same_name = certificate
+            .x509()
+            .subject_name()
+            .try_cmp(self.certificate.subject_name())
+            .is_ok_and(std::cmp::Ordering::is_eq);
+        same_name && certificate.is_for(&self.key)
+    }
+
+    /// Whether this authority has signed that certificate.
+    pub(crate) fn has_issued(&self, certificate: &Held) -> bool {
+        certificate.x509().verify(self.key.key()).unwrap_or(false)
     }
 
     /// What keeps a certificate of this authority from being accepted: one is issued and put through
@@ -137,9 +217,7 @@ impl Authority {
         now: i64,
     ) -> Result<Identity, Error> {
         let action = "issue a certificate";
-        let not_after = self
-            .not_after
-            .min(now + i64::from(VALID_DAYS) * SECONDS_A_DAY);
+        let not_after = self.leaf_until(now);
         let validity = Validity {
             not_before: now,
             not_after,

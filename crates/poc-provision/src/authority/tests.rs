@@ -5,10 +5,15 @@ use openssl::x509::X509;
 use openssl::x509::extension::{AuthorityKeyIdentifier, BasicConstraints, SubjectKeyIdentifier};
 use poc_core::Cancel;
 
+use super::state::State;
 use super::*;
 
 /// 2026-11-24T12:00:00Z
 const NOW: i64 = 1_795_521_600;
+
+fn load(path: &Utf8Path, now: i64) -> Result<Authority, Error> {
+    State::load(path)?.authority(now, Line::V2_9)
+}
 
 fn keys(count: usize) -> Vec<PrivateKey> {
     generate(count, &Cancel::default(), &mut |_| (), || Ok(())).unwrap()
@@ -262,7 +267,7 @@ fn the_state_file_gives_the_authority_back() {
         ["cert", "pri_key"]
     );
 
-    let back = state::load(&path, NOW + 1).unwrap();
+    let back = load(&path, NOW + 1).unwrap();
     assert_eq!(
         back.certificate_pem().unwrap(),
         authority.certificate_pem().unwrap()
@@ -278,7 +283,7 @@ fn an_authority_that_cannot_be_kept_says_why() {
         .join("cert.json");
     let why = |text: &str, now: i64| {
         fs_err::write(&path, text).unwrap();
-        match state::load(&path, now).unwrap_err() {
+        match load(&path, now).unwrap_err() {
             Error::AuthorityUnusable { reason, .. } => reason,
             other => panic!("{other}"),
         }
@@ -323,7 +328,7 @@ fn an_authority_that_cannot_be_kept_says_why() {
     );
 
     fs_err::remove_file(&path).unwrap();
-    let gone = state::load(&path, NOW).unwrap_err();
+    let gone = load(&path, NOW).unwrap_err();
     assert!(gone.to_string().contains("there is no such file"), "{gone}");
 }
 

@@ -143,16 +143,21 @@ pub(crate) fn settings(
     }
 }
 
+/// The name of key and certificate, without `.key` and `.crt`.
+pub(crate) const fn base(role: Role) -> &'static str {
+    match role {
+        Role::Server => server::BASE,
+        Role::Client | Role::Admin | Role::Relay => client::BASE,
+    }
+}
+
 /// Certificates and key.
 pub(crate) fn credentials(
     participant: &Participant,
     identity: &Identity,
     root_certificate: &str,
 ) -> Result<Vec<File>, Error> {
-    let base = match participant.kind {
-        Kind::Server(_) => server::BASE,
-        Kind::Client(_) | Kind::Admin(_) | Kind::Relay(_) => client::BASE,
-    };
+    let base = base(participant.role());
     Ok(vec![
         File::plain("startup/rootCA.pem", root_certificate),
         File::plain(

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use poc_core::project::{Kind, Participant, Value};
+use poc_core::project::{Kind, Participant, Project, Value};
 
 use super::{Federation, File, client, fill, server};
+use crate::line::Profile;
 
 /// Scripts and readme of the server and of sites.
 pub(super) fn participant(federation: &Federation<'_>, participant: &Participant) -> Vec<File> {
@@ -52,10 +53,9 @@ pub(super) fn participant(federation: &Federation<'_>, participant: &Participant
 
 /// A script beside the kits that starts the server and the sites, where the line has one or the project
 /// asks for it (`gen_scripts`).
-pub(crate) fn start_all(federation: &Federation<'_>) -> Option<File> {
-    let project = federation.project;
+pub(crate) fn start_all(project: &Project, profile: &Profile) -> Option<File> {
     let is_asked_for = project.extra.get("gen_scripts") == Some(&Value::Bool(true));
-    if !(federation.profile.has_start_all || is_asked_for) {
+    if !(profile.has_start_all || is_asked_for) {
         return None;
     }
     let mut text = include_str!("scripts/start_all.sh").to_owned();

@@ -62,10 +62,7 @@ pub(super) fn build(
         let files = kit::credentials(participant, &identity, &root_certificate)?;
         let kit = paths.kit(participant);
         write_kit(&mut tree, &kit, files)?;
-        for directory in plan.federation.signed(participant) {
-            let files = tree.read_directory(&kit.join(directory))?;
-            write_kit(&mut tree, &kit, vec![signatures.file(directory, &files)?])?;
-        }
+        sign_kit(&mut tree, &kit, plan, participant, &mut signatures)?;
         issued.push((subject.common_name, identity));
         events(Event::Kit {
             name: participant.name.clone(),
@@ -122,16 +119,36 @@ fn write_settings(
         }
         write_kit(tree, &kit, kit::settings(&plan.federation, participant)?)?;
     }
-    if let Some(script) = kit::start_all(&plan.federation) {
+    if let Some(script) = kit::start_all(request.project, plan.federation.profile) {
         write_kit(tree, &paths.prod, vec![script])?;
     }
     tree.sync()?;
     Ok(())
 }
 
-fn write_kit(tree: &mut Tree, kit: &Utf8Path, files: Vec<kit::File>) -> Result<(), Error> {
+/// Writes files of a kit that lies in the tree at `kit`.
+pub(crate) fn write_kit(
+    tree: &mut Tree,
+    kit: &Utf8Path,
+    files: Vec<kit::File>,
+) -> Result<(), Error> {
     for file in files {
         tree.file(&kit.join(&file.path), &file.bytes, file.access.mode())?;
+    }
+    Ok(())
+}
+
+/// Signs what is in a kit, where its line asks for that. Everything else of it has been written.
+pub(crate) fn sign_kit(
+    tree: &mut Tree,
+    kit: &Utf8Path,
+    plan: &Plan<'_>,
+    participant: &Participant,
+    signatures: &mut Signatures<'_>,
+) -> Result<(), Error> {
+    for directory in plan.federation.signed(participant) {
+        let files = tree.read_directory(&kit.join(directory))?;
+        write_kit(tree, kit, vec![signatures.file(directory, &files)?])?;
     }
     Ok(())
 }

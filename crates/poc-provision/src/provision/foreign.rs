@@ -85,7 +85,7 @@ fn is_residue(name: &str) -> bool {
 /// # Errors
 ///
 /// A directory that cannot be read.
-pub(super) fn find(prepared: &Prepared) -> io::Result<Vec<Utf8PathBuf>> {
+pub(crate) fn find(prepared: &Prepared) -> io::Result<Vec<Utf8PathBuf>> {
     let search = Search {
         root: prepared.workspace.root(),
         ours: Ours::of(prepared)?,

@@ -1,11 +1,11 @@
 //! Making a POC: plan, look, build aside, swap, tidy up.
 
-mod build;
-mod foreign;
+pub(crate) mod build;
+pub(crate) mod foreign;
 mod place;
-mod plan;
+pub(crate) mod plan;
 mod request;
-mod tree;
+pub(crate) mod tree;
 
 use std::os::unix::fs::MetadataExt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -19,7 +19,8 @@ pub use request::{Event, Provisioned, Request};
 use self::place::Place;
 use self::plan::Plan;
 use crate::Error;
-use crate::authority::{self, Authority, state};
+use crate::authority::state::State;
+use crate::authority::{self, Authority};
 
 /// Makes the startup kits of a project, with a new certificate authority, in a workspace.
 ///
@@ -155,10 +156,13 @@ impl Existing {
             return Ok(None);
         }
         match &self.poc {
-            Some(poc) => state::load(&request.workspace.ca_file(&poc.project.name), now).map(Some),
+            Some(poc) => State::load(&request.workspace.ca_file(&poc.project.name))?
+                .authority(now, request.line)
+                .map(Some),
             None => Err(Error::AuthorityUnusable {
                 path: request.workspace.root().to_owned(),
                 reason: "there is no POC with one".to_owned(),
+                expired: false,
             }),
         }
     }
@@ -261,7 +265,7 @@ fn lies_in(file: &Utf8Path, directory: &Utf8Path) -> bool {
 }
 
 /// Seconds since 1970.
-fn unix_time() -> i64 {
+pub(crate) fn unix_time() -> i64 {
     let elapsed = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();

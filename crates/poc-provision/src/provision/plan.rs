@@ -22,19 +22,19 @@ const SCHEMES: [&str; 3] = ["http", "grpc", "tcp"];
 const MOST_ROOT_DAYS: i64 = 36_500;
 
 /// A request that can be carried out.
-pub(super) struct Plan<'a> {
-    pub(super) federation: Federation<'a>,
+pub(crate) struct Plan<'a> {
+    pub(crate) federation: Federation<'a>,
     /// Where the server will listen: not always where it was asked to.
-    pub(super) listens: Listen,
+    pub(crate) listens: Listen,
     /// How long a new authority is valid.
-    pub(super) root_days: u32,
+    pub(crate) root_days: u32,
     /// What the project admin's transfer directory is a link to, absolute.
     examples: Option<Utf8PathBuf>,
-    pub(super) warnings: Vec<String>,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl<'a> Plan<'a> {
-    pub(super) fn of(request: &Request<'a>) -> Result<Self, Error> {
+    pub(crate) fn of(request: &Request<'a>) -> Result<Self, Error> {
         let project = request.project;
         let profile = Profile::of(request.line);
         let version = request
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
     }
 
     /// What this participant's transfer directory is a link to, if it is one.
-    pub(super) fn transfer_link(&self, participant: &Participant) -> Option<&Utf8Path> {
+    pub(crate) fn transfer_link(&self, participant: &Participant) -> Option<&Utf8Path> {
         let admin = &self.federation.project.project_admin().name;
         self.examples
             .as_deref()
@@ -102,7 +102,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Whom a participant's certificate is for.
-    pub(super) fn subject(&self, participant: &Participant) -> Subject {
+    pub(crate) fn subject(&self, participant: &Participant) -> Subject {
         let (role, hosts) = match &participant.kind {
             Kind::Server(server) => {
                 let mut hosts = vec![self.federation.server_host.as_str()];
@@ -200,17 +200,13 @@ fn builder_arguments(project: &Project) -> Result<BuilderArguments, Error> {
             }
             BuilderKind::Cert => {
                 if let Some(days) = builder.args.get("root_valid_days") {
-                    let days = match days {
-                        Value::Int(days @ 1..=MOST_ROOT_DAYS) => u32::try_from(*days).ok(),
-                        _ => None,
-                    };
                     let wrong = || {
                         problem(
                             "root_valid_days",
                             format!("not a number of days from 1 to {MOST_ROOT_DAYS}"),
                         )
                     };
-                    found.root_days = Some(days.ok_or_else(wrong)?);
+                    found.root_days = Some(days_of(days).ok_or_else(wrong)?);
                 }
             }
             BuilderKind::Workspace
@@ -220,6 +216,22 @@ fn builder_arguments(project: &Project) -> Result<BuilderArguments, Error> {
         }
     }
     Ok(found)
+}
+
+fn days_of(value: &Value) -> Option<u32> {
+    match value {
+        Value::Int(days @ 1..=MOST_ROOT_DAYS) => u32::try_from(*days).ok(),
+        _ => None,
+    }
+}
+
+/// How long the root certificate of a project that is there already is valid, in days.
+pub(crate) fn root_days(project: &Project) -> u32 {
+    let builders = project.builders().iter();
+    builders
+        .filter(|builder| builder.kind == BuilderKind::Cert)
+        .find_map(|builder| days_of(builder.args.get("root_valid_days")?))
+        .unwrap_or(VALID_DAYS)
 }
 
 fn static_file(

@@ -13,7 +13,7 @@ const FEW: usize = 256;
 
 /// A directory that is being filled. Nothing in it exists yet, and nothing is overwritten.
 #[derive(Debug)]
-pub(super) struct Tree {
+pub(crate) struct Tree {
     root: Utf8PathBuf,
     /// Every file, relative to the root.
     files: Vec<Utf8PathBuf>,
@@ -24,7 +24,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// Fills that empty directory.
-    pub(super) fn new(root: impl Into<Utf8PathBuf>) -> Self {
+    pub(crate) fn new(root: impl Into<Utf8PathBuf>) -> Self {
         Self {
             root: root.into(),
             files: Vec::new(),
@@ -34,21 +34,21 @@ impl Tree {
     }
 
     /// A directory, and those above it, with mode 0700.
-    pub(super) fn directory(&mut self, path: &Utf8Path) -> io::Result<()> {
+    pub(crate) fn directory(&mut self, path: &Utf8Path) -> io::Result<()> {
         fsio::create_dir_private(&self.root.join(path))?;
         self.directories.push(path.to_owned());
         Ok(())
     }
 
     /// A file; its directory exists.
-    pub(super) fn file(&mut self, path: &Utf8Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    pub(crate) fn file(&mut self, path: &Utf8Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         fsio::write_new(&self.root.join(path), bytes, mode)?;
         self.files.push(path.to_owned());
         Ok(())
     }
 
     /// A symbolic link to `target`; its directory exists.
-    pub(super) fn link(&mut self, path: &Utf8Path, target: &Utf8Path) -> io::Result<()> {
+    pub(crate) fn link(&mut self, path: &Utf8Path, target: &Utf8Path) -> io::Result<()> {
         symlink(target, self.root.join(path))?;
         self.files.push(path.to_owned());
         Ok(())
@@ -67,14 +67,14 @@ impl Tree {
     }
 
     /// All files so far, relative to the root, sorted.
-    pub(super) fn files(&self) -> Vec<Utf8PathBuf> {
+    pub(crate) fn files(&self) -> Vec<Utf8PathBuf> {
         let mut files = self.files.clone();
         files.sort_unstable();
         files
     }
 
     /// Makes everything durable that is not yet.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
+    pub(crate) fn sync(&mut self) -> io::Result<()> {
         let fresh = &self.files[self.synced..];
         if fresh.len() > FEW {
             fsio::sync_tree(&self.root)?;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what supports tests fails as tests do")]
 
+mod certs;
 mod clean;
+mod grow;
 mod jobs;
 mod kits;
 mod lines;

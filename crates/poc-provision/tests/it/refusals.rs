@@ -47,7 +47,7 @@ fn keeping_an_authority_that_is_not_there() {
     let scene = Scene::new();
     let outcome = scene.provision(&project(), |request| request.keep_ca = true);
     insta::assert_snapshot!(refused(&scene, outcome), @r#"
-    the certificate authority in [above]/ws cannot be kept: there is no POC with one
+    the certificate authority in [above]/ws cannot be used: there is no POC with one
     "#);
 }
 

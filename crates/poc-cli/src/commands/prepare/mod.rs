@@ -6,7 +6,7 @@ mod replace;
 mod report;
 
 use camino::Utf8PathBuf;
-use poc_core::config_file::ConfigFile;
+use poc_core::config_file::{ConfigFile, Pointed};
 use poc_core::project::Role;
 use poc_core::settings::Settings;
 use poc_core::workspace::{Manifest, Workspace};
@@ -67,8 +67,9 @@ pub(crate) fn prepare(
     force: bool,
     runtime_found: bool,
 ) -> Result<Data, CliError> {
-    // Read before anything is written: a config.conf that does not parse must stop it.
-    let mut config = context.config_file()?;
+    // Read before anything is written: a config.conf that does not parse must stop it. It is read again
+    // when it is changed, since others may change it meanwhile.
+    context.config_file()?;
     let workspace = Workspace::new(&settings.workspace.value);
     // Before the lock, which would make the directory: a foreign one is not to be touched at all.
     what_is_there(&workspace)?;
@@ -98,13 +99,30 @@ pub(crate) fn prepare(
             show(context, &progress, event);
         })?
     };
-    let owned = owns_path || !names_workspace(&config, &workspace);
-    point_config(&mut config, &workspace, plan, &provisioned)?;
-    if owned {
+    let (was_named, pointed) = ConfigFile::edit(&settings.config_path, |config| {
+        let was_named = names_workspace(config, &workspace);
+        Ok((
+            was_named,
+            point_config(config, &workspace, plan, &provisioned),
+        ))
+    })?;
+    if owns_path || !was_named {
         remember_config(&workspace)?;
     }
     drop(lock);
-    Ok(data(settings, plan, provisioned, runtime_found))
+    for (name, id) in &pointed.renamed {
+        context.printer.warning(&format!(
+            "config.conf has a startup kit of {name} already, of another place; this one is {id} there"
+        ));
+    }
+    Ok(data(
+        settings,
+        plan,
+        provisioned,
+        runtime_found,
+        there.map(|there| there.what),
+        args.keep_ca,
+    ))
 }
 
 fn show(context: &Context, progress: &Progress<'_>, event: Event) {
@@ -141,7 +159,7 @@ fn point_config(
     workspace: &Workspace,
     plan: &Plan,
     provisioned: &Provisioned,
-) -> Result<(), CliError> {
+) -> Pointed {
     let admins: Vec<(String, Utf8PathBuf)> = provisioned
         .kits
         .iter()
@@ -153,9 +171,7 @@ fn point_config(
         &provisioned.prod_dir,
         &admins,
         &plan.project.project_admin().name,
-    );
-    config.save()?;
-    Ok(())
+    )
 }
 
 /// Notes in the workspace that its path in config.conf is ours: `clean` takes it out again.

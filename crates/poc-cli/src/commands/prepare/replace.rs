@@ -12,7 +12,7 @@ use crate::terminal;
 /// The POC that is in the way.
 pub(super) struct There {
     /// In a few words.
-    what: String,
+    pub(super) what: String,
     /// Whether its `prepare` put the workspace's path into config.conf, and not `config -pw`.
     pub(super) owns_config_path: bool,
 }

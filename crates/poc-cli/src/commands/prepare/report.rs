@@ -27,7 +27,11 @@ pub(crate) struct Data {
     ports: PortsData,
     /// RFC 3339.
     certificates_until: String,
+    /// Whether the certificate authority is that of the POC before.
+    authority_kept: bool,
     config_file: Utf8PathBuf,
+    /// What was in the workspace before, in a few words.
+    replaced: Option<String>,
     /// Where the old workspace is, if it held files that `prepare` had not written.
     previous: Option<Utf8PathBuf>,
     /// Those files, relative to it.
@@ -47,6 +51,8 @@ pub(super) fn data(
     plan: &Plan,
     provisioned: Provisioned,
     runtime_found: bool,
+    replaced: Option<String>,
+    authority_kept: bool,
 ) -> Data {
     let project = &plan.project;
     let names = |participants: &mut dyn Iterator<Item = &Participant>| {
@@ -73,7 +79,9 @@ pub(super) fn data(
             admin: provisioned.admin_port,
         },
         certificates_until: provisioned.certificates_until,
+        authority_kept,
         config_file: settings.config_path.clone(),
+        replaced,
         previous: provisioned.previous,
         foreign_files: provisioned.foreign_files,
         next: if runtime_found {
@@ -119,14 +127,25 @@ pub(super) fn text(data: &Data) -> String {
     line("sites", words::list(&data.clients));
     line("admins", words::list(&data.admins));
     line("startup kits", style::literal(&data.prod_dir));
+    let authority = if data.authority_kept {
+        ", of the authority that was there"
+    } else {
+        ""
+    };
     line(
         "certificates",
-        format!("valid until {}", words::day(&data.certificates_until)),
+        format!(
+            "valid until {}{authority}",
+            words::day(&data.certificates_until)
+        ),
     );
     line(
         "config.conf",
         format!("{} points here now", style::literal(&data.config_file)),
     );
+    if let Some(replaced) = &data.replaced {
+        line("replaced", replaced.clone());
+    }
     if let Some(previous) = &data.previous {
         let files: Vec<&str> = data
             .foreign_files
@@ -183,7 +202,9 @@ mod tests {
                 admin: 8002,
             },
             certificates_until: "2027-11-19T17:03:09Z".into(),
+            authority_kept: false,
             config_file: "/home/mia/.nvflare/config.conf".into(),
+            replaced: None,
             previous: None,
             foreign_files: vec![],
             next: "poc start",
@@ -217,6 +238,8 @@ mod tests {
                 admin: 8103,
             },
             runtime_found: false,
+            authority_kept: true,
+            replaced: Some("a POC (example_project with 2 sites)".into()),
             previous: Some("/tmp/nvflare/poc.previous".into()),
             foreign_files: vec!["data/mine.csv".into()],
             next: "poc runtime install",
@@ -229,8 +252,9 @@ mod tests {
           sites         site-1 and site-2
           admins        admin@nvidia.com
           startup kits  /tmp/nvflare/poc/example_project/prod_00
-          certificates  valid until 2027-11-19
+          certificates  valid until 2027-11-19, of the authority that was there
           config.conf   /home/mia/.nvflare/config.conf points here now
+          replaced      a POC (example_project with 2 sites)
           old workspace kept as /tmp/nvflare/poc.previous, because of data/mine.csv
 
         No Python with NVFlare was found to run it.
@@ -259,7 +283,9 @@ mod tests {
             "admin": 8002
           },
           "certificates_until": "2027-11-19T17:03:09Z",
+          "authority_kept": false,
           "config_file": "/home/mia/.nvflare/config.conf",
+          "replaced": null,
           "previous": null,
           "foreign_files": [],
           "next": "poc start"

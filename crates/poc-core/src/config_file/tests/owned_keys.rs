@@ -260,3 +260,34 @@ fn config_pw_and_d() {
         "/srv/poc"
     );
 }
+
+#[test]
+fn one_more_admin_and_one_less() {
+    let kit = |name: &str| Utf8PathBuf::from(format!("/w/example_project/prod_00/{name}"));
+    let lead = kit("admin@nvidia.com");
+    let mut file = parse("# mine\n");
+    point(&mut file, "/w", &["admin@nvidia.com"]);
+    let before = file.text().to_owned();
+    let id = file.register("/w".into(), "mia@x.org", &kit("mia@x.org"), &lead);
+    assert_eq!(id.as_deref(), Some("mia@x.org"));
+    let text = |key: &[&str], file: &ConfigFile| file.get(key).unwrap().text;
+    assert_eq!(text(&["startup_kits", "active"], &file), "admin@nvidia.com");
+    // A search of the prod directory could now find either.
+    assert_eq!(text(&["startup_kit", "path"], &file), lead);
+
+    file.set(&["startup_kits", "active"], "mia@x.org");
+    file.set(
+        &["startup_kit", "path"],
+        kit("mia@x.org").join("startup").as_str(),
+    );
+    assert!(file.unregister(&kit("mia@x.org"), &lead));
+    assert_eq!(text(&["startup_kits", "active"], &file), "admin@nvidia.com");
+    assert_eq!(text(&["startup_kit", "path"], &file), lead);
+    file.set(&["startup_kit", "path"], lead.parent().unwrap().as_str());
+    assert_eq!(file.text(), before);
+    assert!(!file.unregister(&kit("mia@x.org"), &lead));
+
+    // Somebody else's workspace is none of our business.
+    let id = file.register("/other".into(), "mia@x.org", &kit("mia@x.org"), &lead);
+    assert_eq!((id, file.text()), (None, before.as_str()));
+}
