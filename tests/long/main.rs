@@ -5,6 +5,8 @@
     reason = "a test fails by panicking, in its helper functions too"
 )]
 
+mod cost;
+
 use std::time::Duration;
 
 use poc_tests::{Federation, Job, PocTest, SHORT, poc_test, wait_for};

@@ -13,7 +13,9 @@ use poc_core::Cancel;
 use poc_core::fsio::FileLock;
 use poc_core::workspace::{Recognised, Workspace};
 
-use crate::process::{Found, Grace, Kind, LadderEvent, Scope, Survivor, Trace, end, traces};
+use crate::process::{
+    Found, Grace, Kind, LadderEvent, Scope, Survivor, Trace, end_with_cgroups, traces,
+};
 use crate::stop;
 use crate::supervisor::load_instance;
 use crate::{Error, Federation, LaunchEvent, StopOptions};
@@ -177,7 +179,9 @@ impl Remains {
                 events(LaunchEvent::Killing { name, pid });
             }
         };
-        let ended = end(&mut || self.find(), Grace::default(), &mut told)?;
+        let cookies: Vec<&str> = self.cookies.iter().map(String::as_str).collect();
+        let find = &mut || self.find();
+        let ended = end_with_cgroups(find, &cookies, Grace::default(), &mut told)?;
         Ok(Pruned {
             ended: ended.gone,
             survivors: ended.survivors,

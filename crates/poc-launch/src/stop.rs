@@ -11,7 +11,7 @@ use crate::Error;
 use crate::admin::{AdminOps, Link};
 use crate::plan::AdminPlan;
 use crate::process::pid_file::{self, Judgement};
-use crate::process::{Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end};
+use crate::process::{Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end_with_cgroups};
 use crate::supervisor::{Record, of_participant};
 
 /// Whose processes are to end.
@@ -48,7 +48,9 @@ impl Targets<'_> {
 
     /// Ends them, and makes sure.
     pub(crate) fn end(&self, events: &mut dyn FnMut(LadderEvent)) -> Result<Ended, Error> {
-        end(&mut || self.find(), Grace::default(), events)
+        let cookie = self.scope.cookie.as_deref().filter(|_| self.kits.is_none());
+        let cookies: Vec<&str> = cookie.into_iter().collect();
+        end_with_cgroups(&mut || self.find(), &cookies, Grace::default(), events)
     }
 }
 

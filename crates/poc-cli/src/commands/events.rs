@@ -95,6 +95,7 @@ fn sentence(happening: &Happening) -> (&str, String) {
             pid,
             version,
             backend,
+            cgroup: _,
         } => (
             SUPERVISOR,
             format!("started as process {pid} (poc {version}; {backend})"),
@@ -207,6 +208,7 @@ mod tests {
                 pid: 4711,
                 version: "0.1.0".into(),
                 backend: "exec".into(),
+                cgroup: "none: no cgroup v2 is mounted".into(),
             },
             Happening::Request {
                 op: "start".into(),

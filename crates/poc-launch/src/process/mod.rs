@@ -4,6 +4,7 @@
 //! (ID, start time and boot), a signal goes through a descriptor of exactly that process ([`Handle`]),
 //! and nothing is ended that was not first recognised as belonging to the workspace ([`Scope`]).
 
+mod cgroup;
 mod handle;
 mod identity;
 mod ladder;
@@ -13,6 +14,7 @@ mod sweep;
 mod trace;
 mod usage;
 
+pub(crate) use cgroup::{Cgroup, end_with_cgroups};
 pub(crate) use handle::poll_until;
 pub use handle::{Handle, wait_all};
 pub use identity::{Identity, boot_id};

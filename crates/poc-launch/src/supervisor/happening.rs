@@ -14,6 +14,9 @@ pub enum Happening {
         version: String,
         /// How it starts participants.
         backend: String,
+        /// The cgroup in which it keeps them; or `none` and why there is none to be had.
+        #[serde(default)]
+        cgroup: String,
     },
     /// The supervisor is about to leave.
     SupervisorLeaving {

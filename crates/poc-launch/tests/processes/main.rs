@@ -18,6 +18,7 @@ mod life;
 mod poc;
 mod prune;
 mod requests;
+mod runaway;
 
 use std::process::ExitCode;
 
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
                 faults::TESTS,
                 prune::TESTS,
                 histories::TESTS,
+                runaway::TESTS,
             ]
             .concat()
             .into_iter()

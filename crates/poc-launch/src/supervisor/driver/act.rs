@@ -14,7 +14,7 @@ use super::{Child, Driver, notice};
 use crate::Error;
 use crate::plan::ParticipantPlan;
 use crate::process::pid_file;
-use crate::process::{Identity, Scope};
+use crate::process::{Cgroup, Identity, Scope};
 use crate::ready::{self, Progress};
 use crate::supervisor::state::{Action, Event, Phase};
 use crate::supervisor::{Happening, event_log};
@@ -73,7 +73,7 @@ impl Driver<'_> {
                 None
             }
             Action::Leave { mut survivors } => {
-                // 0 stands for a helper whose number is not known (see `sweep_all`).
+                // 0 stands for one whose number is not known (see `sweep_all`, `Cgroup::members`).
                 survivors.retain(|pid| *pid != 0);
                 self.survivors = Some(survivors);
                 None
@@ -146,6 +146,12 @@ impl Driver<'_> {
     ) {
         let kit = plan.kit();
         let pid = identity.pid;
+        let earlier = Cgroup::of(pid, &self.cookie);
+        self.hold(pid);
+        // That of a supervisor that was started elsewhere has no use any more.
+        if let Some(earlier) = earlier.filter(|it| !self.sweeper.uses(it)) {
+            earlier.remove();
+        }
         let daemon = format!("{}\n", std::process::id());
         if let Err(error) = replace(&kit.daemon_pid_file(), daemon.as_bytes(), 0o644) {
             self.trouble(format_args!(
@@ -307,6 +313,7 @@ impl Driver<'_> {
         self.admin = None;
         self.reap();
         self.listener = None;
+        self.sweeper.finish();
         if survivors.is_empty() {
             Record::remove(&self.workspace);
         }

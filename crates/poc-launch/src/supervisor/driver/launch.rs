@@ -65,6 +65,7 @@ impl Driver<'_> {
     /// Takes note of a new process.
     fn begin(&mut self, name: String, process: Box<dyn Process>) -> Event {
         let pid = process.pid();
+        self.hold(pid);
         let (Some(plan), Some(launching)) =
             (self.plan.participant(&name), self.launching.remove(&name))
         else {
@@ -136,11 +137,26 @@ impl Driver<'_> {
                 // What it wrote before it was known here.
                 self.notice_log(&name);
             }
-            Report::ForkServerStarted { pid } => self.tell(Happening::ForkServerStarted { pid }),
+            Report::ForkServerStarted { pid } => {
+                self.hold(pid);
+                self.tell(Happening::ForkServerStarted { pid });
+            }
             Report::ForkServerLost { pid, reason } => {
                 self.tell(Happening::ForkServerLost { pid, reason });
             }
             Report::NotForked { name, reason } => self.tell(Happening::NotForked { name, reason }),
+        }
+    }
+
+    /// Before it has started anything: a Python takes milliseconds to get so far.
+    pub(super) fn hold(&mut self, pid: u32) {
+        if let Err(error) = self.sweeper.hold(pid)
+            // One that has ended already belongs nowhere.
+            && Identity::of(pid).is_some()
+        {
+            self.trouble(format_args!(
+                "cannot put process {pid} into the cgroup: {error}"
+            ));
         }
     }
 

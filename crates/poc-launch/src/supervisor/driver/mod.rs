@@ -42,7 +42,7 @@ use super::{Happening, instance};
 use crate::Error;
 use crate::backend::{Backend, Process, Spawner};
 use crate::plan::LaunchPlan;
-use crate::process::Identity;
+use crate::process::{Cgroup, Identity};
 use crate::ready::Progress;
 
 pub(crate) use record::{Record, replace};
@@ -144,8 +144,10 @@ impl<'a> Driver<'a> {
             .iter()
             .map(|(name, value)| (OsString::from(name), value.to_owned()))
             .collect();
+        let cookie = instance::load_or_create(&workspace)?;
+        let cgroup = Cgroup::make(&cookie);
         let mut driver = Self {
-            cookie: instance::load_or_create(&workspace)?,
+            cookie,
             born: Instant::now(),
             state: State::new(seed(), at_once()),
             children: BTreeMap::new(),
@@ -157,7 +159,7 @@ impl<'a> Driver<'a> {
             log: EventLog::open(&workspace.events_file())?,
             signals: Signals::take()?,
             admin: None,
-            sweeper: Sweeper::default(),
+            sweeper: Sweeper::new(cgroup.clone().ok()),
             inherited,
             environments: HashMap::new(),
             place: notice::place(&workspace),
@@ -174,6 +176,10 @@ impl<'a> Driver<'a> {
             pid: std::process::id(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             backend: Spawner::describe(&driver.plan.participants),
+            cgroup: match cgroup {
+                Ok(cgroup) => cgroup.directory().to_string(),
+                Err(reason) => format!("none: {reason}"),
+            },
         });
         driver.adopt()?;
         driver.save_record();
