@@ -43,8 +43,8 @@ const ROOM: usize = 256;
 const IMPORTING: Duration = Duration::from_secs(60);
 
 /// From a request to its answer. Forking takes some milliseconds; how long the imports took tells how
-/// busy the machine is, and this many times as long is more than enough.
-const FORKING: u32 = 4;
+/// busy the machine is, and this many times as long is far more than enough.
+const FORKING: u32 = 2;
 /// But at least so long: a machine that was idle may be so no more. What is given up too early costs
 /// no more than a Python of its own for one participant.
 const FORKING_AT_LEAST: Duration = Duration::from_secs(4);
