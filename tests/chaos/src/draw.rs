@@ -37,8 +37,8 @@ pub(crate) enum Fault {
     TwoStarts,
     /// A stop while the start is under way.
     StopDuringStart { after: Duration },
-    /// `poc start` is killed while it is under way.
-    StartKilled { after: Duration },
+    /// Somebody is killed while the start is under way.
+    KilledDuringStart { whom: Whom, after: Duration },
     /// The participant has code that does not behave.
     Habit { kit: String, habit: Habit },
     /// SIGKILL of a participant.
@@ -53,16 +53,29 @@ pub(crate) enum Fault {
     HaltSite { name: String, left: bool },
     /// SIGSTOP of the supervisor.
     HaltSupervisor { left: bool },
-    /// SIGSTOP of the fork server.
-    HaltForkServer { left: bool },
+    /// SIGSTOP of the fork server; then SIGCONT, or with `needed` the death of this site, which needs it.
+    HaltForkServer { needed: Option<String> },
     /// A request file appears in a kit.
     Request { name: String, file: &'static str },
     /// The site dies at every start from now on.
     CrashLoop { name: String },
     /// The file system that holds the workspace is full; with `left` it still is at the stop.
     FullDisk { name: String, left: bool },
+    /// Somebody is killed while the stop is under way.
+    KilledDuringStop { whom: Whom, after: Duration },
     /// The workspace goes: it is deleted, or moved away.
     WorkspaceGone { moved: bool },
+}
+
+/// Who can be killed while something is under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// The command itself.
+    Command,
+    Supervisor,
+    ForkServer,
+    Server,
+    Site,
 }
 
 /// What a pid file from earlier holds.
@@ -102,6 +115,8 @@ pub(crate) enum Phase {
 
 /// The longest that a start takes on a machine with time to spare.
 const START_MS: u64 = 2500;
+/// And a stop.
+const STOP_MS: u64 = 100;
 
 impl Draw {
     /// Round number `round`, from 1 on, of the sequence that begins with `seed`.
@@ -170,7 +185,7 @@ impl Fault {
         };
         let soon = |rng: &mut Rng| Duration::from_millis(rng.u64(0..START_MS));
         let request = |rng: &mut Rng| pick(rng, &["shutdown.fl", "restart.fl"]);
-        match rng.u32(0..100) {
+        match rng.u32(0..110) {
             0..8 => Self::PidFile {
                 kit: anyone(rng),
                 file: pick(rng, &["pid.fl", "daemon_pid.fl"]),
@@ -193,35 +208,54 @@ impl Fault {
             14..17 => Self::BrokenKit { kit: anyone(rng) },
             17..22 => Self::TwoStarts,
             22..28 => Self::StopDuringStart { after: soon(rng) },
-            28..34 => Self::StartKilled { after: soon(rng) },
-            34..44 => Self::Habit {
+            28..36 => Self::KilledDuringStart {
+                whom: pick(
+                    rng,
+                    &[
+                        Whom::Command,
+                        Whom::Command,
+                        Whom::Supervisor,
+                        Whom::ForkServer,
+                        Whom::Server,
+                        Whom::Site,
+                    ],
+                ),
+                after: soon(rng),
+            },
+            36..46 => Self::Habit {
                 kit: anyone(rng),
                 habit: pick(
                     rng,
                     &[Habit::Deaf, Habit::Strays, Habit::Strays, Habit::Flood],
                 ),
             },
-            44..55 => Self::Kill { name: site(rng) },
-            55..61 => Self::Kill {
+            46..57 => Self::Kill { name: site(rng) },
+            57..63 => Self::Kill {
                 name: "server".to_owned(),
             },
-            61..69 => Self::KillSupervisor { left: rng.bool() },
-            69..74 => Self::KillForkServer,
-            74..78 => Self::KillAdminHelper,
-            78..82 => Self::HaltSite {
+            63..71 => Self::KillSupervisor { left: rng.bool() },
+            71..76 => Self::KillForkServer,
+            76..80 => Self::KillAdminHelper,
+            80..84 => Self::HaltSite {
                 name: site(rng),
                 left: rng.bool(),
             },
-            82..85 => Self::HaltSupervisor { left: rng.bool() },
-            85..88 => Self::HaltForkServer { left: rng.bool() },
-            88..92 => Self::Request {
+            84..87 => Self::HaltSupervisor { left: rng.bool() },
+            87..92 => Self::HaltForkServer {
+                needed: rng.bool().then(|| site(rng)),
+            },
+            92..96 => Self::Request {
                 name: site(rng),
                 file: request(rng),
             },
-            92..93 => Self::CrashLoop { name: site(rng) },
-            93..96 => Self::FullDisk {
+            96..97 => Self::CrashLoop { name: site(rng) },
+            97..100 => Self::FullDisk {
                 name: site(rng),
                 left: rng.bool(),
+            },
+            100..106 => Self::KilledDuringStop {
+                whom: pick(rng, &[Whom::Command, Whom::Supervisor]),
+                after: Duration::from_millis(rng.u64(0..STOP_MS)),
             },
             _ => Self::WorkspaceGone { moved: rng.bool() },
         }
@@ -234,12 +268,12 @@ impl Fault {
             | Self::AnotherBoot
             | Self::BrokenKit { .. }
             | Self::Habit { .. } => Phase::Before,
-            Self::TwoStarts | Self::StopDuringStart { .. } | Self::StartKilled { .. } => {
+            Self::TwoStarts | Self::StopDuringStart { .. } | Self::KilledDuringStart { .. } => {
                 Phase::Start
             }
             Self::KillSupervisor { left: true }
             | Self::HaltSupervisor { left: true }
-            | Self::HaltForkServer { left: true }
+            | Self::KilledDuringStop { .. }
             | Self::FullDisk { left: true, .. }
             | Self::WorkspaceGone { .. } => Phase::Last,
             _ => Phase::Running,
@@ -255,6 +289,11 @@ impl Fault {
                 Self::Habit { habit, .. } => *habit == flood,
                 _ => false,
             }
+    }
+
+    /// A participant, or who starts it, is killed while it starts.
+    pub(crate) fn is_a_death(&self) -> bool {
+        matches!(self, Self::KilledDuringStart { whom, .. } if *whom != Whom::Command)
     }
 
     /// A kill can come together with other kills.
@@ -277,7 +316,8 @@ impl Fault {
             Self::BrokenKit { .. } => "broken kit",
             Self::TwoStarts => "two starts",
             Self::StopDuringStart { .. } => "stop during start",
-            Self::StartKilled { .. } => "start killed",
+            Self::KilledDuringStart { .. } => "killed during start",
+            Self::KilledDuringStop { .. } => "killed during stop",
             Self::Habit {
                 habit: Habit::Deaf, ..
             } => "deaf to SIGTERM",
@@ -312,14 +352,21 @@ impl fmt::Display for Fault {
             Self::PidFile { kit, file, holds } => write!(f, "old {file} of {kit} ({holds:?})"),
             Self::RequestLeft { kit, file } => write!(f, "old {file} of {kit}"),
             Self::BrokenKit { kit } => write!(f, "broken kit of {kit}"),
-            Self::StopDuringStart { after } | Self::StartKilled { after } => {
+            Self::StopDuringStart { after } => {
                 write!(f, "{} after {} ms", self.kind(), after.as_millis())
+            }
+            Self::KilledDuringStart { whom, after } | Self::KilledDuringStop { whom, after } => {
+                write!(f, "{whom:?} {} after {} ms", self.kind(), after.as_millis())
             }
             Self::Habit { kit, .. } => write!(f, "{} ({kit})", self.kind()),
             Self::Kill { name } => write!(f, "{name} killed"),
-            Self::KillSupervisor { left: it }
-            | Self::HaltSupervisor { left: it }
-            | Self::HaltForkServer { left: it } => write!(f, "{}{}", self.kind(), left(it)),
+            Self::KillSupervisor { left: it } | Self::HaltSupervisor { left: it } => {
+                write!(f, "{}{}", self.kind(), left(it))
+            }
+            Self::HaltForkServer { needed } => {
+                let needed = needed.as_ref().map(|name| format!(", and {name} killed"));
+                write!(f, "{}{}", self.kind(), needed.unwrap_or_default())
+            }
             Self::HaltSite { name, left: it } => write!(f, "{name} halted{}", left(it)),
             Self::Request { name, file } => write!(f, "{file} for {name}"),
             Self::CrashLoop { name } => write!(f, "{name} keeps crashing"),
@@ -395,6 +442,6 @@ mod tests {
             );
             kinds.extend(draw.faults.iter().map(Fault::kind));
         }
-        assert_eq!(kinds.len(), 22, "{kinds:?}");
+        assert_eq!(kinds.len(), 23, "{kinds:?}");
     }
 }

@@ -34,7 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Parser;
 use poc_tests::{Build, Decoys};
 
-use crate::{report::Report, run::Plan};
+use crate::{draw::Draw, report::Report, run::Plan};
 
 /// Draws faults against poc on the real NVFlare.
 #[derive(Debug, Parser)]
@@ -50,6 +50,15 @@ struct Args {
     /// Only this round of the sequence
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     only: Option<u32>,
+
+    /// Only rounds whose line has this text
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "",
+        hide_default_value = true
+    )]
+    with: String,
 
     /// How many rounds run at the same time [default: as many as there are cores]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -91,7 +100,10 @@ fn main() -> ExitCode {
     };
     let plan = Plan {
         seed: args.seed,
-        rounds,
+        draws: rounds
+            .map(|round| (round, Draw::of(args.seed, round)))
+            .filter(|(_, draw)| draw.to_string().contains(&args.with))
+            .collect(),
         at_once: args.at_once.unwrap_or_else(cores),
         build,
         python,

@@ -2,9 +2,9 @@
 
 use std::{
     cell::RefCell,
-    ops::RangeInclusive,
     panic::{AssertUnwindSafe, catch_unwind},
     process::ExitCode,
+    slice::Iter,
     sync::{
         Mutex,
         mpsc::{Sender, channel},
@@ -25,7 +25,8 @@ use crate::{draw::Draw, journal::Journal, report::Report, round::Round, stage::S
 /// What is to be run.
 pub(crate) struct Plan {
     pub(crate) seed: u64,
-    pub(crate) rounds: RangeInclusive<u32>,
+    /// The rounds, by their numbers.
+    pub(crate) draws: Vec<(u32, Draw)>,
     pub(crate) at_once: u32,
     pub(crate) build: Build,
     pub(crate) python: Utf8PathBuf,
@@ -62,7 +63,7 @@ pub(crate) fn run(plan: &Plan, mut report: Report) -> ExitCode {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).unwrap();
     let handle = signals.handle();
     let events = report.events().to_owned();
-    let rounds = Mutex::new(plan.rounds.clone());
+    let draws = Mutex::new(plan.draws.iter());
     thread::scope(|scope| {
         scope.spawn(move || {
             // Whoever waits or starts something fails from now on, so that every round ends.
@@ -72,8 +73,8 @@ pub(crate) fn run(plan: &Plan, mut report: Report) -> ExitCode {
         });
         let (sender, outcomes) = channel();
         for _ in 0..plan.at_once {
-            let (sender, rounds, events) = (sender.clone(), &rounds, &events);
-            scope.spawn(move || work(plan, rounds, events, &sender));
+            let (sender, draws, events) = (sender.clone(), &draws, &events);
+            scope.spawn(move || work(plan, draws, events, &sender));
         }
         drop(sender);
         for outcome in outcomes {
@@ -87,17 +88,20 @@ pub(crate) fn run(plan: &Plan, mut report: Report) -> ExitCode {
 /// One round after the other, as long as there are any.
 fn work(
     plan: &Plan,
-    rounds: &Mutex<RangeInclusive<u32>>,
+    draws: &Mutex<Iter<'_, (u32, Draw)>>,
     events: &Utf8Path,
     outcomes: &Sender<Outcome>,
 ) {
     let mut stage = None;
-    while let Some(round) = rounds.lock().unwrap().next() {
+    loop {
+        // Not for the whole round: the others want one too.
+        let Some((round, draw)) = draws.lock().unwrap().next() else {
+            break;
+        };
         let begun = Instant::now();
-        let draw = Draw::of(plan.seed, round);
         let mut outcome = Outcome {
-            round,
-            draw,
+            round: *round,
+            draw: draw.clone(),
             took: Duration::ZERO,
             failure: None,
             leaked: 0,

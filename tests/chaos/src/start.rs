@@ -4,16 +4,17 @@ use std::{process::Command, thread, time::Duration};
 
 use poc_core::workspace::Workspace;
 use poc_launch::process::Identity;
-use poc_tests::{Decoys, Output, wait_until};
+use poc_tests::{Decoys, Output, is_alive, send, wait_until};
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::{
-    draw::{Fault, Habit, Holds},
+    draw::{Fault, Habit, Holds, Phase, Whom},
     expect::Expected,
     round::{Round, SERVER_BACK, SITE_BACK},
     seen,
     stage::words,
+    strike::FORK_SERVER,
 };
 
 /// A broken kit fails a start within.
@@ -134,7 +135,7 @@ impl Round<'_> {
         match fault {
             Fault::TwoStarts => self.start_twice(),
             Fault::StopDuringStart { after } => self.stop_during_start(*after),
-            Fault::StartKilled { after } => self.kill_start(*after),
+            Fault::KilledDuringStart { whom, after } => self.kill_during_start(*whom, *after),
             other => panic!("{other} is nothing that disturbs a start"),
         }
     }
@@ -185,18 +186,44 @@ impl Round<'_> {
         }
     }
 
-    fn kill_start(&mut self, after: Duration) {
+    fn kill_during_start(&mut self, whom: Whom, after: Duration) {
         let args = self.start_args();
         let start = self.stage.world.poc(args).spawn();
         // The moment is drawn: there is no condition to wait for.
         thread::sleep(after);
-        start.signal(Signal::KILL);
-        let killed = start.wait();
-        self.ended(&killed);
+        let word = match whom {
+            Whom::Command => None,
+            Whom::Supervisor => Some("__supervise"),
+            Whom::ForkServer => Some(FORK_SERVER),
+            Whom::Server => Some("server_train"),
+            Whom::Site => Some("client_train"),
+        };
+        match word.map(|word| seen::helper(self.stage, word)) {
+            None => start.signal(Signal::KILL),
+            Some(Some(pid)) if is_alive(pid) => send(pid, Signal::KILL),
+            Some(_) => self.journal.saw("nobody to kill", word),
+        }
+        let start = start.wait();
+        self.ended(&start);
+        // A participant that dies before it is ready takes the start with it, one that was ready not.
+        let fine = match whom {
+            Whom::Command => matches!(start.exit, None | Some(0)),
+            Whom::ForkServer => start.exit == Some(0) || self.draw.spawn == "fork",
+            Whom::Server | Whom::Site | Whom::Supervisor => matches!(start.exit, Some(0..=2)),
+        };
+        assert!(
+            fine,
+            "a start while {whom:?} was killed: {}",
+            start.transcript()
+        );
+        let is_rolled_back = start.exit == Some(1) && whom != Whom::Supervisor;
+        if is_rolled_back {
+            self.check_nothing_left();
+        }
         let again = self.poc(&args);
         assert!(
             matches!(again.exit, Some(0 | 4)),
-            "a start after one that was killed: {}",
+            "a start after one that was disturbed: {}",
             again.transcript()
         );
         self.stale.clear();
@@ -216,7 +243,12 @@ impl Round<'_> {
                 .ok_or("somebody has no process".to_owned())
         });
         for (name, participant) in &self.expected.participants {
-            assert_eq!(participant.restarts, Some(0), "{name} was restarted");
+            // Whoever was killed in a start that did not mind was.
+            let disturbed = self.draw.of_phase(Phase::Start).any(Fault::is_a_death);
+            assert!(
+                participant.restarts == Some(0) || disturbed,
+                "{name} was restarted"
+            );
             let pid = participant.pid.unwrap();
             assert!(
                 !self.stage.decoys.pids().contains(&pid),

@@ -1,14 +1,14 @@
 //! What happens to a POC that runs, and what must hold afterwards.
 
-use std::{collections::BTreeSet, fs::File, io::Write as _, time::Duration};
+use std::{collections::BTreeSet, fs::File, io::Write as _, thread, time::Duration};
 
 use poc_launch::admin::Op;
-use poc_tests::{SHORT, send, wait_until};
+use poc_tests::{SHORT, is_alive, send, wait_until};
 use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
-    draw::{Fault, Phase},
+    draw::{Fault, Phase, Whom},
     expect::Does,
     round::{Round, SERVER_BACK, SITE_BACK},
     seen,
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(10);
 /// A site that dies at every start is given up after some 20 s of delays and five starts.
 const GIVEN_UP: Duration = Duration::from_secs(120);
 
-const FORK_SERVER: &str = "poc-fork-server";
+pub(crate) const FORK_SERVER: &str = "poc-fork-server";
 const ADMIN_HELPER: &str = "poc-admin";
 
 /// What was killed at once.
@@ -60,10 +60,11 @@ impl Round<'_> {
     pub(crate) fn strike(&mut self, fault: &Fault) {
         self.journal.did(fault.to_string());
         match fault {
+            Fault::KilledDuringStop { whom, after } => self.kill_during_stop(*whom, *after),
             Fault::KillSupervisor { left: true } => self.kill_supervisor_for_good(),
             Fault::HaltSite { name, left } => self.halt_site(name, *left),
             Fault::HaltSupervisor { left } => self.halt_supervisor(*left),
-            Fault::HaltForkServer { left } => self.halt_fork_server(*left),
+            Fault::HaltForkServer { needed } => self.halt_fork_server(needed.as_deref()),
             Fault::Request { name, file } => self.request(name, file),
             Fault::CrashLoop { name } => self.crash_loop(name),
             Fault::FullDisk { name, left } => self.fill_disk(name, *left),
@@ -252,6 +253,24 @@ impl Round<'_> {
         self.supervisor_is_missed();
     }
 
+    /// A stop that is disturbed. Whatever comes of it, the next one must leave nothing.
+    fn kill_during_stop(&mut self, whom: Whom, after: Duration) {
+        let stop = self.stage.world.poc(["stop"]).spawn();
+        // The moment is drawn: there is no condition to wait for.
+        thread::sleep(after);
+        match (whom, self.expected.supervisor.take()) {
+            (Whom::Supervisor, Some(pid)) if is_alive(pid) => send(pid, Signal::KILL),
+            (Whom::Supervisor, _) => {}
+            _ => stop.signal(Signal::KILL),
+        }
+        let stop = stop.wait();
+        self.ended(&stop);
+        if whom == Whom::Supervisor {
+            // It goes on by itself.
+            stop.success();
+        }
+    }
+
     // Halts
 
     fn halt_site(&mut self, name: &str, left: bool) {
@@ -285,16 +304,23 @@ impl Round<'_> {
         }
     }
 
-    fn halt_fork_server(&mut self, left: bool) {
+    fn halt_fork_server(&mut self, needed: Option<&str>) {
         let Some(pid) = seen::helper(self.stage, FORK_SERVER) else {
             self.journal.saw("nobody to halt", FORK_SERVER);
             return;
         };
         halt(pid);
         self.settle(SOON);
-        if !left {
+        let Some(name) = needed else {
             send(pid, Signal::CONT);
-        }
+            return;
+        };
+        // It is given up after a while, and the site comes back without it.
+        let mut killed = Killed::default();
+        self.kill_participant(name, &mut killed);
+        self.settle(SITE_BACK + SITE_BACK);
+        self.check_kills(&killed);
+        assert!(!is_alive(pid), "the halted fork server {pid} was kept");
     }
 
     // Requests and crashes
