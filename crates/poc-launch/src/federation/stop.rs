@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::Cancel;
+use poc_core::fsio::FileLock;
 use poc_core::workspace::Kit;
 
 use super::survey::{Survey, scope};
@@ -115,13 +116,12 @@ impl Federation {
         for kit in kits.iter().filter(|kit| survey.running(kit).is_none()) {
             self.remove_stale(kit, &survey, events)?;
         }
-        if survey.supervisor.is_some()
-            && let Some(client) = Client::connect(&self.prepared.workspace)?
-        {
-            self.stop_by_supervisor(client, options, &ran, &mut result, events)?;
-            if !options.wait {
+        if survey.supervisor.is_some() {
+            let asked = self.stop_by_supervisor(options, &ran, &mut result, events);
+            if !options.wait && matches!(asked, Ok(true)) {
                 return Ok(result);
             }
+            self.is_left_alone(asked, options)?;
         }
         if result.survivors.is_empty() {
             self.stop_the_rest(&targets, &kits, options, &mut result, events)?;
@@ -129,14 +129,36 @@ impl Federation {
         self.conclude(&kits, ran, &targets, result)
     }
 
+    /// A supervisor that went away meanwhile, or cannot be spoken to any more where everything is to
+    /// end, itself included, is no reason to leave the stop half done.
+    fn is_left_alone(
+        &self,
+        asked: Result<bool, Error>,
+        options: &StopOptions<'_>,
+    ) -> Result<(), Error> {
+        match asked {
+            Ok(_) => Ok(()),
+            Err(Error::SupervisorUnreachable { .. })
+                if options.names.is_none()
+                    || !FileLock::is_held(&self.prepared.workspace.supervisor_lock())? =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the supervisor stop them; `false` where there is none.
     fn stop_by_supervisor(
         &self,
-        mut client: Client,
         options: &StopOptions<'_>,
         ran: &[String],
         result: &mut Stopped,
         events: &mut dyn FnMut(LaunchEvent),
-    ) -> Result<(), Error> {
+    ) -> Result<bool, Error> {
+        let Some(mut client) = Client::connect(&self.prepared.workspace)? else {
+            return Ok(false);
+        };
         let deadline = Instant::now() + options.timeout;
         let watched = client.ask(&Request::Watch {}, ANSWER)?;
         let Reply::Status(snapshot) = watched else {
@@ -174,7 +196,7 @@ impl Federation {
                 Next::Nothing => {
                     let still = self.survivors(options, "it is still being stopped")?;
                     result.survivors.extend(still);
-                    return Ok(());
+                    return Ok(true);
                 }
                 Next::TheEnd => break,
             }
@@ -182,7 +204,7 @@ impl Federation {
         if options.wait {
             self.await_departure(&mut client, deadline);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Ends what no supervisor keeps.

@@ -4,9 +4,10 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use poc_core::Cancel;
 use poc_launch::plan::RestartPolicy;
 use poc_launch::process::Signal;
-use poc_launch::{LaunchEvent, ParticipantState, PocState};
+use poc_launch::{LaunchEvent, ParticipantState, PocState, StopOptions};
 
 use crate::poc::{Poc, STAY, Stranger, comes_up, is_alive, signal_pid, wait_for};
 
@@ -16,6 +17,7 @@ crate::tests![
     a_killed_supervisor_takes_nobody_with_it,
     a_killed_supervisor_can_be_stopped_after,
     a_halted_supervisor_is_stopped_too,
+    a_supervisor_that_is_lost_during_a_stop_does_not_spoil_it,
     one_that_ignores_sigterm_is_killed,
     a_halted_site_is_seen_and_stopped,
     what_a_site_leaves_behind_is_found,
@@ -145,6 +147,34 @@ fn a_halted_supervisor_is_stopped_too() {
     assert_eq!(status.state, PocState::Running);
     assert_eq!(status.warnings.len(), 1);
     poc.stop_all();
+}
+
+fn a_supervisor_that_is_lost_during_a_stop_does_not_spoil_it() {
+    let poc = Poc::new(2);
+    poc.start_with(poc.only(&["server", "site-1"]), false, true)
+        .0
+        .unwrap();
+    let supervisor = poc.supervisor();
+    // A stop tells of this after it has found the supervisor, and before it asks it.
+    fs_err::write(poc.kit("site-2").pid_file(), "garbage").unwrap();
+    let halted = std::cell::Cell::new(false);
+    let cancel = Cancel::new();
+    let options = StopOptions {
+        names: None,
+        wait: true,
+        timeout: Duration::from_secs(60),
+        python: None,
+        cancel: &cancel,
+    };
+    let stopped = poc.federation().stop(&options, &mut |event| {
+        if matches!(event, LaunchEvent::StaleRemoved { .. }) && !halted.replace(true) {
+            signal_pid(supervisor, Signal::STOP);
+        }
+    });
+    assert!(halted.get());
+    assert_eq!(stopped.unwrap().stopped, ["server", "site-1"]);
+    assert!(!is_alive(supervisor));
+    poc.check_nothing_is_left();
 }
 
 fn one_that_ignores_sigterm_is_killed() {
