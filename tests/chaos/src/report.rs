@@ -20,6 +20,7 @@ pub(crate) struct Report {
     begun: Instant,
     rounds: u32,
     failed: Vec<u32>,
+    no_disk: u32,
     leaked: usize,
     harmed: usize,
     kinds: BTreeMap<&'static str, u32>,
@@ -54,6 +55,7 @@ impl Report {
             begun: Instant::now(),
             rounds: 0,
             failed: Vec::new(),
+            no_disk: 0,
             leaked: 0,
             harmed: 0,
             kinds: BTreeMap::new(),
@@ -66,6 +68,7 @@ impl Report {
 
     pub(crate) fn tell(&mut self, outcome: &Outcome) {
         self.rounds += 1;
+        self.no_disk += u32::from(outcome.no_disk);
         self.leaked += outcome.leaked;
         self.harmed += outcome.harmed.len();
         for fault in &outcome.draw.faults {
@@ -96,6 +99,13 @@ impl Report {
             .map(|(kind, count)| format!("{kind} {count}"))
             .collect();
         println!("\n{}", kinds.join(", "));
+        if self.no_disk > 0 {
+            println!(
+                "{} times no disk could be filled: nothing can be mounted here, but perhaps under \
+                 `unshare --map-root-user --mount`",
+                self.no_disk
+            );
+        }
         println!(
             "{} rounds of seed {} in {:.0} s: {} failed, {} leaked processes, {} killed strangers",
             self.rounds,

@@ -39,6 +39,8 @@ pub(crate) struct Outcome {
     pub(crate) took: Duration,
     /// Why it failed.
     pub(crate) failure: Option<String>,
+    /// A disk was to be filled, and none can be mounted here.
+    pub(crate) no_disk: bool,
     /// How many processes were left after the stop.
     pub(crate) leaked: usize,
     /// The strangers that were not left alone.
@@ -104,6 +106,7 @@ fn work(
             draw: draw.clone(),
             took: Duration::ZERO,
             failure: None,
+            no_disk: false,
             leaked: 0,
             harmed: Vec::new(),
         };
@@ -128,6 +131,7 @@ fn play(seed: u64, stage: &mut Stage, events: &Utf8Path, outcome: &mut Outcome) 
     let mut journal = Journal::begin(events, seed, outcome.round, &outcome.draw);
     let mut round = Round::new(stage, &outcome.draw, &mut journal);
     let mut failure = attempt(|| round.run());
+    outcome.no_disk = outcome.draw.fills_the_disk() && !round.stage.has_small_disk();
     if failure.is_none() {
         let left = round.left();
         outcome.leaked = left.len();

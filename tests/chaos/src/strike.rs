@@ -315,9 +315,13 @@ impl Round<'_> {
             send(pid, Signal::CONT);
             return;
         };
-        // It is given up after a while, and the site comes back without it.
+        // It is given up after a while, and the site comes back without it, or from another one.
         let mut killed = Killed::default();
         self.kill_participant(name, &mut killed);
+        if self.draw.spawn == "fork" {
+            // Without is not allowed: the start fails, and the next one is another restart.
+            self.expected.of(name).restarts = None;
+        }
         self.settle(SITE_BACK + SITE_BACK);
         self.check_kills(&killed);
         assert!(!is_alive(pid), "the halted fork server {pid} was kept");
@@ -410,6 +414,14 @@ impl Round<'_> {
         expected.does = Does::Rest;
         expected.pid = None;
         expected.restarts = None;
+        self.settle(SOON);
+        let output = self.poc(&["start", "-p", name, "--format", "json"]);
+        assert_eq!(output.code(1).error_code(), "IO_ERROR");
+        assert!(
+            output.text().contains(" is full"),
+            "{}",
+            output.transcript()
+        );
         self.settle(SOON);
         self.check_files_are_whole();
         if left {
