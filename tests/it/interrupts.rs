@@ -1,6 +1,6 @@
 //! Ctrl-C and SIGTERM leave things as they were.
 
-use poc_tests::{PocTest, SHORT, Tree, poc_test, wait_for};
+use poc_tests::{Federation, Job, PocTest, SHORT, Tree, poc_test, wait_for};
 use rustix::process::Signal;
 
 /// The entries beside the workspace, hidden ones too: a half-built workspace would be one.
@@ -94,4 +94,29 @@ fn during_start() {
     }
     let status = world.poc(["status", "--format", "json"]).success().data();
     assert_eq!(status["state"], "stopped");
+}
+
+/// A stop that takes its time, since a job is aborted first. Ctrl-C, twice, brings back the prompt; the
+/// stop goes on, with the abort and all.
+#[test]
+fn ctrl_c_twice_during_a_stop() {
+    let world = poc_test!().with_flare();
+    let federation = Federation::start(&world, 2);
+    let job = federation.submit(Job::Waiting);
+    federation.wait_running(&job);
+    let mut terminal = world.on_terminal(world.poc(["stop"]));
+    terminal.expect("aborting the running jobs", SHORT);
+    terminal.type_in("\x03\x03");
+    let (code, shown) = terminal.wait(SHORT);
+    assert_eq!(code, 130, "{shown}");
+    wait_for("the stop has come to its end", 3 * SHORT, || {
+        world.processes().is_empty().then_some(())
+    });
+    world.assert_nothing_left();
+    let events = world.events();
+    let aborted = events.iter().find(|it| it["event"] == "jobs_aborted");
+    assert!(aborted.unwrap().to_string().contains(&job), "{aborted:?}");
+    let requests = events.iter().filter(|it| it["op"] == "stop").count();
+    assert_eq!(requests, 1);
+    assert_eq!(events.last().unwrap()["event"], "supervisor_leaving");
 }

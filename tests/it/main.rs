@@ -12,6 +12,7 @@ mod config;
 mod demo;
 mod detached;
 mod docs;
+mod events;
 mod examples;
 mod faults;
 mod fork_server;

@@ -7,14 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use camino::Utf8Path;
 use poc_tests::{Federation, Job, PocTest, SHORT, poc_test, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 /// Kills the supervisor, and waits until the fork server has ended with it.
 fn kill_supervisor(world: &PocTest) {
-    let status = world.poc(["status", "--format", "json"]).success().data();
-    let pid = i32::try_from(status["supervisor"].as_i64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+    world.kill_supervisor();
     wait_for("the fork server has left", SHORT, || {
         let fork_server = |command: &str| command.contains(" poc-fork-server");
         let mut processes = world.processes().into_iter();

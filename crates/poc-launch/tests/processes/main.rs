@@ -34,6 +34,7 @@ fn main() -> ExitCode {
             }
         }
         Some((first, rest)) if first == poc::START => poc::start_elsewhere(rest),
+        Some((first, rest)) if first == poc::ASK => requests::ask_elsewhere(rest),
         Some((first, rest)) if first == poc::FOREGROUND => poc::in_the_foreground(rest),
         _ => {
             let trials = [

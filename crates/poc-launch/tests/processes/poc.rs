@@ -19,6 +19,7 @@ use poc_launch::{
 pub(crate) const SUPERVISE: &str = "__supervise";
 pub(crate) const START: &str = "__start";
 pub(crate) const FOREGROUND: &str = "__foreground";
+pub(crate) const ASK: &str = "__ask";
 
 /// What keeps a script alive until it is ended, without a process that outlives its group.
 pub(crate) const STAY: &str = "while :; do sleep 600; done";

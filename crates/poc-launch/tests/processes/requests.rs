@@ -3,13 +3,18 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use poc_launch::ParticipantState;
 use poc_launch::process::Signal;
+use poc_launch::supervisor::Happening;
 use poc_launch::supervisor::control::{Client, Reply, Request};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-use crate::poc::{Poc, STAY, is_alive, signal_pid, wait_for};
+use crate::poc::{ASK, Poc, STAY, is_alive, signal_pid, wait_for};
 
 crate::tests![
     shutdown_fl_is_obeyed_at_once,
@@ -19,6 +24,8 @@ crate::tests![
     a_restart_on_request,
     sigterm_ends_everything_in_order,
     the_socket_is_private_and_robust,
+    request_files_are_obeyed_within_100_ms,
+    other_users_are_turned_away,
 ];
 
 /// What `nvflare` tools, and a person with `touch`, do.
@@ -150,4 +157,99 @@ fn the_socket_is_private_and_robust() {
     assert!(matches!(reply, Reply::Status(snapshot) if snapshot.participants.len() == 2));
     poc.stop_all();
     assert!(Client::connect(workspace).unwrap().is_none());
+}
+
+/// From the file to the signal, by the event log. On a machine that is busy with other tests any one of
+/// them may wait for its turn; that all of them do would be no accident.
+fn request_files_are_obeyed_within_100_ms() {
+    let poc = Poc::new(1);
+    poc.start().unwrap();
+    let signalled = || -> Vec<OffsetDateTime> {
+        let events = poc.federation().events().unwrap().into_iter();
+        let signals = events.filter(|it| matches!(it.happening, Happening::Signalled { .. }));
+        signals
+            .map(|it| OffsetDateTime::parse(&it.time, &Rfc3339).unwrap())
+            .collect()
+    };
+    let mut delays = Vec::new();
+    for round in 0..8 {
+        poc.wait_for_state("site-1", ParticipantState::Running);
+        let kit = poc.kit("site-1");
+        let file = if round == 7 {
+            kit.shutdown_file()
+        } else {
+            kit.restart_file()
+        };
+        let written = OffsetDateTime::now_utc();
+        fs_err::write(file, "").unwrap();
+        let signal = wait_for("the signal", || signalled().get(round).copied());
+        delays.push(signal - written);
+        wait_for("it is obeyed", || {
+            let history = poc.history();
+            let ends = history
+                .iter()
+                .filter(|line| *line == "exited site-1")
+                .count();
+            (ends == round + 1).then_some(())
+        });
+    }
+    let (restart, shutdown) = (delays[..7].iter().min().unwrap(), delays[7]);
+    assert!(*restart < Duration::from_millis(100), "{delays:?}");
+    assert!(shutdown < Duration::from_millis(500), "{delays:?}");
+    poc.stop_all();
+}
+
+/// Even where the modes of files let them come so far.
+fn other_users_are_turned_away() {
+    const NOBODY: u32 = 65534;
+    if !rustix::process::geteuid().is_root() {
+        skipped("only root can be somebody else");
+        return;
+    }
+    let poc = Poc::new(1);
+    poc.start().unwrap();
+    let socket = poc.prepared.workspace.control_socket();
+    let open = |path: &camino::Utf8Path, mode| {
+        fs_err::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(&socket, 0o666);
+    for directory in socket.ancestors().skip(1).take(3) {
+        open(directory, 0o711);
+    }
+    // Where the tests are built nobody else may look.
+    let program = poc.prepared.workspace.root().with_file_name("ask");
+    fs_err::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    open(&program, 0o755);
+    let ask = |uid: Option<u32>| {
+        let mut command = Command::new(&program);
+        command.args([ASK, socket.as_str()]);
+        if let Some(uid) = uid {
+            command.uid(uid);
+        }
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(ask(None).contains("\"site-1\""));
+    assert_eq!(ask(Some(NOBODY)), "connected\nnothing\n");
+    poc.stop_all();
+}
+
+#[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
+fn skipped(reason: &str) {
+    eprintln!("not tested: {reason}");
+}
+
+/// `__ask SOCKET`: asks for the status, as whoever this is, and says what comes back.
+#[expect(clippy::print_stdout, reason = "it is what this program is for")]
+pub(crate) fn ask_elsewhere(arguments: &[String]) -> ExitCode {
+    let mut stream = UnixStream::connect(&arguments[0]).unwrap();
+    println!("connected");
+    // Whoever is turned away may be so before it has spoken.
+    let _ = stream.write_all(b"{\"ask\":\"status\"}\n");
+    let mut answer = [0; 16 * 1024];
+    match stream.read(&mut answer) {
+        Ok(0) | Err(_) => println!("nothing"),
+        Ok(length) => println!("{}", String::from_utf8_lossy(&answer[..length])),
+    }
+    ExitCode::SUCCESS
 }
