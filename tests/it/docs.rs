@@ -253,6 +253,8 @@ fn every_command_has_help() {
         "down",
         "demo",
         "runtime",
+        "prune",
+        "doctor",
         "completions",
         "man",
     ] {

@@ -109,6 +109,7 @@ fn ctrl_c_twice_during_a_stop() {
     terminal.type_in("\x03\x03");
     let (code, shown) = terminal.wait(SHORT);
     assert_eq!(code, 130, "{shown}");
+    assert!(shown.contains("the stop goes on"), "{shown}");
     wait_for("the stop has come to its end", 3 * SHORT, || {
         world.processes().is_empty().then_some(())
     });

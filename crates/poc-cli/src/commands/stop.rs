@@ -134,11 +134,25 @@ pub(crate) fn stop(context: &Context, prepared: &Prepared, args: &Args) -> Resul
     };
     let stopped = {
         let progress = Progress::spinner(&context.printer, "stopping");
-        Federation::open(prepared).stop(&options, &mut |event| show(context, &progress, &event))?
+        Federation::open(prepared).stop(&options, &mut |event| show(context, &progress, &event))
     };
+    let stopped = stopped.map_err(|error| interrupted(prepared, error))?;
     let mut data = conclude(prepared, stopped, args.no_wait)?;
     data.asked = options.names.unwrap_or_default();
     Ok(data)
+}
+
+/// Whoever interrupts a stop by a supervisor only gets the prompt back.
+fn interrupted(prepared: &Prepared, error: poc_launch::Error) -> CliError {
+    let interrupted = matches!(error, poc_launch::Error::Interrupted(_));
+    let status = interrupted.then(|| Federation::open(prepared).status());
+    let error = CliError::from(error);
+    match status {
+        Some(Ok(status)) if status.supervisor.is_some() => {
+            error.hint("the stop goes on; `poc status` shows when it is done")
+        }
+        _ => error,
+    }
 }
 
 /// What came of a stop.
