@@ -10,52 +10,62 @@ mod cost;
 use std::time::Duration;
 
 use poc_tests::{Federation, Job, PocTest, SHORT, poc_test, wait_for};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use rustix::process::Signal;
 
-fn participant(world: &PocTest, name: &str) -> Value {
-    let status = world.poc(["status", "--format", "json"]).success().data();
-    status["participants"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|one| one["name"] == name)
-        .unwrap()
-        .clone()
-}
-
-/// Five restarts within 300 s, with growing delays, and then it is given up, with its last log lines.
-#[test]
-fn a_site_that_keeps_dying_is_given_up() {
-    let world = poc_test!().with_flare();
-    Federation::start(&world, 1);
-    let server = participant(&world, "server")["pid"].clone();
-    // From now on it dies by itself.
-    fs_err::write(
-        world.kit("site-1").join("startup/fed_client.json"),
-        "{ broken on purpose",
-    )
-    .unwrap();
-    let pid = participant(&world, "site-1")["pid"].as_i64().unwrap();
-    kill_process(
-        Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(),
-        Signal::KILL,
-    )
-    .unwrap();
-
+/// Five restarts within 300 s, with growing delays, and then it is given up, with its last log lines;
+/// the others live on.
+#[track_caller]
+fn is_given_up(world: &PocTest, last_words: &str) {
+    let server = world.pid("server");
+    let mut decoys = world.decoys();
+    world.signal("site-1", Signal::KILL);
     let end = wait_for("it is given up", Duration::from_secs(240), || {
-        let now = participant(&world, "site-1");
+        let now = world.participant("site-1");
         (now["state"] == "failed").then_some(now)
     });
     assert_eq!(end["restarts"], 5, "{end}");
     assert!(end["pid"].is_null(), "{end}");
-    let events = world.poc(["events"]).success().stdout;
-    assert!(
-        events.contains("gave up") || events.contains("given up"),
-        "{events}"
-    );
-    // The others live on.
-    assert_eq!(participant(&world, "server")["pid"], server);
+
+    let delays: Vec<f64> = world
+        .told("restarting")
+        .iter()
+        .map(|one| one["in_s"].as_f64().unwrap())
+        .collect();
+    // Each about twice the one before, give or take a quarter.
+    assert_eq!(delays.len(), 5, "{delays:?}");
+    assert!(delays.windows(2).all(|two| two[1] > two[0]), "{delays:?}");
+    let gave_up = world.told("gave_up");
+    assert_eq!(gave_up.len(), 1, "{gave_up:?}");
+    let tail = gave_up[0]["tail"].to_string();
+    assert!(tail.contains(last_words), "{tail}");
+    let status = world.poc(["status"]).success();
+    assert!(status.stdout.contains("failed"), "{}", status.transcript());
+
+    assert_eq!(world.pid("server"), server);
+    world.stop_leaves_nothing(&mut decoys);
+}
+
+#[test]
+fn a_site_whose_kit_is_broken_is_given_up() {
+    let world = poc_test!().with_flare();
+    Federation::start(&world, 1);
+    let file = world.kit("site-1").join("startup/fed_client.json");
+    fs_err::write(file, "{ broken on purpose").unwrap();
+    is_given_up(&world, "JSONDecodeError");
+}
+
+#[test]
+fn a_site_that_crashes_at_once_is_given_up() {
+    let world = poc_test!().with_flare();
+    world.prepare(1);
+    world.misbehaves("site-1", "");
+    world.poc(["start"]).success();
+    world.habits("site-1", "crash");
+    is_given_up(&world, "crashing on purpose");
+    // Once it is well again, it can be started again.
+    world.habits("site-1", "");
+    world.poc(["start"]).success();
+    assert_eq!(world.participant("site-1")["restarts"], 0);
     world.poc(["stop"]).success();
     world.assert_nothing_left();
 }
@@ -66,7 +76,7 @@ fn twenty_sites() {
     let world = poc_test!().with_flare();
     let federation = Federation::start(&world, 20);
     assert_eq!(federation.clients().len(), 20);
-    let status = world.poc(["status", "--format", "json"]).success().data();
+    let status = world.status();
     assert_eq!(status["state"], "running", "{status}");
     let stop = world.poc(["stop"]).success();
     assert!(stop.elapsed < SHORT, "{:?}", stop.elapsed);
@@ -79,10 +89,7 @@ fn twenty_sites() {
 fn every_way_to_start_processes() {
     for spawn in ["exec", "fork", "auto"] {
         let world = poc_test!().with_flare();
-        let port = world.port().to_string();
-        world
-            .poc(["prepare", "-n", "2", "--ports", &port])
-            .success();
+        world.prepare(2);
         world.poc(["start", "--spawn", spawn]).success();
         let federation = Federation::running(&world);
         let job = federation.submit(Job::Counting);
@@ -119,10 +126,7 @@ fn the_documented_port() {
 #[test]
 fn start_and_stop_in_turn() {
     let world = poc_test!().with_flare();
-    let port = world.port().to_string();
-    world
-        .poc(["prepare", "-n", "2", "--ports", &port])
-        .success();
+    world.prepare(2);
     for _ in 0..5 {
         world.poc(["start"]).success();
         assert_eq!(Federation::running(&world).clients(), ["site-1", "site-2"]);

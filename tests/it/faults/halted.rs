@@ -57,3 +57,20 @@ fn the_supervisor() {
     assert_ne!(output.exit, Some(0), "{}", output.transcript());
     world.stop_leaves_nothing(&mut decoys);
 }
+
+/// Nobody is left to let it go on but the stop itself.
+#[test]
+fn a_site_whose_supervisor_is_dead() {
+    let world = poc_test!().with_flare();
+    Federation::start(&world, 1);
+    let mut decoys = world.decoys();
+    world.kill_supervisor();
+    world.signal("site-1", Signal::STOP);
+    assert_eq!(world.participant("site-1")["state"], "suspended");
+    let stopped = world.stop_leaves_nothing(&mut decoys);
+    assert!(
+        !stopped.stderr.contains("killing"),
+        "{}",
+        stopped.transcript()
+    );
+}

@@ -1,6 +1,6 @@
 //! Ending a set of processes, and proving that it is empty.
 //!
-//! SIGTERM first, SIGKILL after a while, and a look at what there is between the steps: a process
+//! SIGTERM first (and SIGCONT to what is halted), SIGKILL after a while, and a look at what there is between the steps: a process
 //! that is about to end may start another, and a watchdog may start the next server just before it
 //! ends itself.
 
@@ -153,6 +153,10 @@ impl Rung {
         if !grace.term.is_zero() {
             events(LadderEvent::Terminating(rung.found.clone()));
             rung.send(Signal::TERM);
+            // What is halted would only take notice once it goes on.
+            if matches!(rung.found.identity.stat(), Some(stat) if stat.state == 'T') {
+                rung.send(Signal::CONT);
+            }
         }
         rung
     }
@@ -306,8 +310,10 @@ mod tests {
             .unwrap()
             .unwrap();
         handle.send(Signal::STOP).unwrap();
-        let (ended, _) = run(&scope, brief());
+        let (ended, events) = run(&scope, Grace::default());
         assert_eq!(ended.gone.len(), 1);
+        let killed = |event: &LadderEvent| matches!(event, LadderEvent::Killing(_));
+        assert!(!events.iter().any(killed), "it only had to be let go on");
         child.wait().unwrap();
     }
 }
