@@ -39,7 +39,14 @@ fn is_given_up(world: &PocTest, last_words: &str) {
     let tail = gave_up[0]["tail"].to_string();
     assert!(tail.contains(last_words), "{tail}");
     let status = world.poc(["status"]).success();
-    assert!(status.stdout.contains("failed"), "{}", status.transcript());
+    assert!(
+        status.stdout.contains("failed") && status.stderr.contains("`poc start -p site-1`"),
+        "{}",
+        status.transcript()
+    );
+    let events = world.poc(["events"]).success().stdout;
+    let end = events.rsplit("given up: it died too often").next().unwrap();
+    assert!(end.contains(last_words), "{events}");
 
     assert_eq!(world.pid("server"), server);
     world.stop_leaves_nothing(&mut decoys);

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use poc_launch::Federation;
-use poc_launch::logs::{Follower, Watch};
+use poc_launch::logs::{self, Follower, Watch};
 use poc_launch::supervisor::Happening;
 use poc_launch::supervisor::event_log::Entry;
 use serde::Serialize;
@@ -16,6 +16,9 @@ use crate::output::{style, words};
 
 /// How often following looks whether it should end.
 const PERIOD: Duration = Duration::from_millis(200);
+
+/// How much is shown of what a participant said last.
+const LAST_LINES: usize = 10;
 
 /// Arguments of `poc events`.
 #[derive(Debug, clap::Args)]
@@ -83,7 +86,25 @@ fn text(event: &Entry) -> String {
         words::day(&event.time),
         words::time_of_day(&event.time)
     );
-    format!("{} {who:<12} {what}\n", style::dim(day_and_time))
+    let mut text = format!("{} {who:<12} {what}\n", style::dim(day_and_time));
+    for line in last_lines(&event.happening) {
+        text += &format!("  {} {line}\n", style::dim("|"));
+    }
+    text
+}
+
+/// What a participant that was given up has said last.
+fn last_lines(happening: &Happening) -> &[String] {
+    match happening {
+        Happening::GaveUp { tail, .. } => &tail[tail.len().saturating_sub(LAST_LINES)..],
+        _ => &[],
+    }
+}
+
+/// Why it ended, as far as its last lines tell.
+fn cause(tail: &[String]) -> String {
+    let cause = logs::reason_in(tail, 0).cause;
+    cause.map(|cause| format!(": {cause}")).unwrap_or_default()
 }
 
 /// Who, and what happened there.
@@ -146,8 +167,14 @@ fn sentence(happening: &Happening) -> (&str, String) {
         ),
         H::Ready { name } => (name, style::good("ready")),
         H::Exited {
-            name, pid, status, ..
-        } => (name, format!("process {pid} ended: {status}")),
+            name,
+            pid,
+            status,
+            tail,
+        } => (
+            name,
+            format!("process {pid} ended: {status}{}", cause(tail)),
+        ),
         H::Restarting {
             name,
             in_s,
@@ -156,7 +183,14 @@ fn sentence(happening: &Happening) -> (&str, String) {
             name,
             style::doubtful(format_args!("restart {attempt} in {in_s:.1} s")),
         ),
-        H::GaveUp { name, .. } => (name, style::bad("given up: it died too often")),
+        H::GaveUp { name, .. } => (
+            name,
+            format!(
+                "{}; {} tries again",
+                style::bad("given up: it died too often"),
+                style::literal(format_args!("`poc start -p {name}`"))
+            ),
+        ),
         H::Stopping { name, reason } => (name, format!("stopping ({reason})")),
         H::Signalled { name, pid, signal } => (name, format!("{signal} to process {pid}")),
         H::AbortingJobs => ("server", "aborting the running jobs".to_owned()),
@@ -231,9 +265,15 @@ mod tests {
                 in_s: 0.5,
                 attempt: 1,
             },
+            Happening::Exited {
+                name: site(),
+                pid: 4712,
+                status: "exit status 3".into(),
+                tail: vec!["Error: no data".into(), "bye".into()],
+            },
             Happening::GaveUp {
                 name: site(),
-                tail: vec![],
+                tail: vec!["Error: no data".into(), "bye".into()],
             },
             Happening::JobsAborted {
                 ids: vec!["a".into()],
@@ -258,7 +298,10 @@ mod tests {
         2026-11-24 17:03:09 site-1       ready
         2026-11-24 17:03:09 site-1       process 4712 ended: signal 9 (SIGKILL)
         2026-11-24 17:03:09 site-1       restart 1 in 0.5 s
-        2026-11-24 17:03:09 site-1       given up: it died too often
+        2026-11-24 17:03:09 site-1       process 4712 ended: exit status 3: Error: no data
+        2026-11-24 17:03:09 site-1       given up: it died too often; `poc start -p site-1` tries again
+          | Error: no data
+          | bye
         2026-11-24 17:03:09 server       aborted 1 job
         2026-11-24 17:03:09 supervisor   ended 2 processes that had been left behind: [4713, 4714]
         2026-11-24 17:03:09 site-1       stopped

@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Federation;
 use super::survey::{Keeper, Survey};
 use crate::Error;
+use crate::logs;
 use crate::plan;
 use crate::process::Identity;
 use crate::ready;
@@ -241,16 +242,31 @@ fn warnings(survey: &Survey, participants: &[ParticipantStatus]) -> Vec<String> 
                 .to_owned(),
         );
     }
-    let suspended = |it: &&ParticipantStatus| it.state == ParticipantState::Suspended;
-    for it in participants.iter().filter(suspended) {
-        if let Some(pid) = it.pid {
-            warnings.push(format!(
-                "{} is stopped by a signal; `kill -CONT {pid}` lets it go on",
-                it.name
-            ));
-        }
-    }
+    warnings.extend(participants.iter().filter_map(warning));
     warnings
+}
+
+/// What there is to say about one participant.
+fn warning(participant: &ParticipantStatus) -> Option<String> {
+    let name = &participant.name;
+    match participant.state {
+        ParticipantState::Suspended => {
+            let pid = participant.pid?;
+            Some(format!(
+                "{name} is stopped by a signal; `kill -CONT {pid}` lets it go on"
+            ))
+        }
+        ParticipantState::Failed => {
+            let reason = logs::reason(&participant.log, 0).unwrap_or_default();
+            let cause = reason.cause.map(|cause| format!(": {cause}"));
+            Some(format!(
+                "{name} died too often and was given up{}; `poc logs {name}` shows what it said, \
+                 `poc start -p {name}` tries again",
+                cause.unwrap_or_default()
+            ))
+        }
+        _ => None,
+    }
 }
 
 /// What /proc says of it, while it is alive.
