@@ -75,3 +75,19 @@ fn the_terminal_is_a_terminal() {
     assert_eq!(code, 7, "{shown}");
     assert!(shown.contains("interrupted"), "{shown}");
 }
+
+/// A decoy is no process of the world; one that is touched is noticed.
+#[test]
+fn a_stranger_that_is_harmed_is_seen() {
+    let world = poc_test!();
+    let mut decoys = world.decoys();
+    world.assert_is_over(None, &mut decoys);
+    let pids = decoys.pids();
+    poc_tests::send(pids[0], rustix::process::Signal::KILL);
+    poc_tests::send(pids[1], rustix::process::Signal::STOP);
+    let harmed = wait_for("both are seen", SHORT, || {
+        Some(decoys.harmed()).filter(|harmed| harmed.len() == 2)
+    });
+    assert!(harmed[0].contains("server_train") && harmed[0].ends_with("was ended by signal 9"));
+    assert!(harmed[1].contains("client_train") && harmed[1].ends_with("was halted"));
+}

@@ -2,7 +2,7 @@
 //! ends in a `poc stop` that leaves nothing behind, and has strangers with the same names beside it
 //! that live on ([`PocTest::stop_leaves_nothing`](poc_tests::PocTest::stop_leaves_nothing)).
 //!
-//! The table of docs/design/supervision.md names the test of each row.
+//! The table in docs/design/supervision.md names the test of each fault.
 
 mod boot;
 mod disk;
