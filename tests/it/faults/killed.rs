@@ -74,6 +74,13 @@ fn job_processes(world: &PocTest) -> Vec<u32> {
         .collect()
 }
 
+/// The helper through which the server is asked.
+fn admin_helper(world: &PocTest) -> Option<u32> {
+    let processes = world.processes().into_iter();
+    let mut helpers = processes.filter(|one| one.command.contains(" poc-admin "));
+    helpers.next().map(|one| one.pid)
+}
+
 #[test]
 fn a_site_or_the_server_while_idle() {
     let world = poc_test!().with_flare();
@@ -163,8 +170,7 @@ fn the_supervisor() {
     world.stop_leaves_nothing(&mut decoys);
 }
 
-/// The helper through which the server is asked. It is needed where the logs do not tell who has
-/// registered.
+/// It is needed where the logs do not tell who has registered.
 #[test]
 fn the_admin_helper() {
     let world = poc_test!().with_flare();
@@ -178,12 +184,7 @@ fn the_admin_helper() {
     }
     world.poc(["start"]).success();
     let mut decoys = world.decoys();
-    let helper = || {
-        let processes = world.processes().into_iter();
-        let mut helpers = processes.filter(|one| one.command.contains(" poc-admin "));
-        helpers.next().map(|one| one.pid)
-    };
-    let first = helper().unwrap();
+    let first = admin_helper(&world).unwrap();
     let server = world.pid("server");
     poc_tests::send(first, Signal::KILL);
     wait_for("it is dead", SHORT, || (!is_alive(first)).then_some(()));
@@ -191,8 +192,25 @@ fn the_admin_helper() {
     // Needed again.
     let old = world.signal("site-1", Signal::KILL);
     world.wait_again("site-1", old, 2 * SITE);
-    let second = helper().unwrap();
+    let second = admin_helper(&world).unwrap();
     assert_ne!(second, first);
     assert_eq!(world.pid("server"), server, "nobody else is touched");
     world.stop_leaves_nothing(&mut decoys);
+}
+
+/// It is needed at once: a job that was not aborted in order is listed as running for ever.
+#[test]
+fn the_admin_helper_while_it_aborts_a_job() {
+    let world = poc_test!().with_flare();
+    let federation = Federation::start(&world, 2);
+    let mut decoys = world.decoys();
+    let job = federation.submit(Job::Waiting);
+    federation.wait_running(&job);
+    let stop = world.poc(["stop"]).spawn();
+    let helper = wait_for("the helper", SHORT, || admin_helper(&world));
+    poc_tests::send(helper, Signal::KILL);
+    let stopped = stop.wait();
+    stopped.code(0);
+    assert!(stopped.text().contains(&job), "{}", stopped.transcript());
+    world.assert_is_over(world.cookie().as_deref(), &mut decoys);
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use serde_json::Value;
@@ -189,7 +189,7 @@ impl Line {
     fn carry_out(&mut self, task: Task) -> Outcome {
         match task {
             Task::AbortJobs { limit } => {
-                let aborted = self.link().and_then(|link| abort_running(link, limit));
+                let aborted = self.abort_jobs(limit);
                 Outcome::JobsAborted(aborted.map_err(|error| error.to_string()))
             }
             Task::Clients => {
@@ -211,6 +211,19 @@ impl Line {
                 let result = result.map_err(|error| Failure::from(&error));
                 Outcome::Operation { connection, result }
             }
+        }
+    }
+
+    /// Aborts what runs; with another helper where somebody kills the first one meanwhile.
+    fn abort_jobs(&mut self, limit: Duration) -> Result<Vec<String>, Error> {
+        let deadline = Instant::now() + limit;
+        let aborted = self.link().and_then(|link| abort_running(link, limit));
+        match aborted {
+            Err(Error::AdminHelper { .. }) if !self.helper.closing.load(Ordering::SeqCst) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                self.link().and_then(|link| abort_running(link, left))
+            }
+            aborted => aborted,
         }
     }
 
