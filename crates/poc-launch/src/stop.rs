@@ -11,8 +11,10 @@ use crate::Error;
 use crate::admin::{AdminOps, Link};
 use crate::plan::AdminPlan;
 use crate::process::pid_file::{self, Judgement};
-use crate::process::{Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end_with_cgroups};
-use crate::supervisor::{Record, of_participant};
+use crate::process::{
+    Cgroup, Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end_with_cgroups,
+};
+use crate::supervisor::{Record, load_instance, of_participant};
 
 /// Whose processes are to end.
 pub(crate) struct Targets<'a> {
@@ -121,11 +123,16 @@ pub(crate) fn tidy_kits(kits: &[Kit], known: &[Identity], scope: &Scope) -> Resu
     Ok(())
 }
 
-/// Removes the socket and the record of a supervisor that is gone.
+/// Removes the socket, the record and the empty cgroup of a supervisor that is gone.
 pub(crate) fn tidy_workspace(workspace: &Workspace) -> Result<(), Error> {
     if !FileLock::is_held(&workspace.supervisor_lock())? {
         pid_file::remove(&workspace.control_socket())?;
         Record::remove(workspace);
+        // Where nobody was left to be found in it.
+        let cgroup = load_instance(workspace).and_then(|cookie| Cgroup::left_here(&cookie));
+        if let Some(cgroup) = cgroup {
+            cgroup.remove();
+        }
     }
     Ok(())
 }

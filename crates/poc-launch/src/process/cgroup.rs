@@ -63,6 +63,13 @@ impl Cgroup {
         (directory.file_name() == name(cookie).as_deref()).then_some(Self { directory })
     }
 
+    /// The one that [`Cgroup::make`] would make here, where it is there already.
+    pub(crate) fn left_here(cookie: &str) -> Option<Self> {
+        let (_, own) = place(&Process::myself().ok()?)?;
+        let directory = own.join(name(cookie)?);
+        directory.exists().then_some(Self { directory })
+    }
+
     /// Where it is.
     pub(crate) fn directory(&self) -> &Utf8Path {
         &self.directory
@@ -205,6 +212,7 @@ mod tests {
             }
         };
         assert_eq!(Cgroup::make(cookie).as_ref(), Ok(&cgroup));
+        assert_eq!(Cgroup::left_here(cookie).as_ref(), Some(&cgroup));
         let sleep = || {
             std::process::Command::new("sleep")
                 .arg("600")
@@ -225,6 +233,7 @@ mod tests {
         assert!(stranger.try_wait().unwrap().is_none());
         cgroup.remove();
         assert!(!cgroup.directory().exists());
+        assert_eq!(Cgroup::left_here(cookie), None);
         stranger.kill().unwrap();
         stranger.wait().unwrap();
     }

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use poc_launch::process::Signal;
 use poc_launch::supervisor::Happening;
 
-use crate::poc::{Poc, STAY, Stranger, comes_up, is_alive, signal_pid, wait_for};
+use crate::poc::{Poc, STAY, Stranger, comes_up, is_alive, signal, signal_pid, wait_for};
 
 crate::tests![
     a_runaway_does_not_outrun_a_stop,
     a_runaway_does_not_outrun_a_stop_without_a_supervisor,
+    no_cgroup_is_left_where_nobody_is_in_it,
 ];
 
 /// Ignores SIGTERM, and is another process every few milliseconds, each in a session of its own. It
@@ -80,6 +81,34 @@ fn a_runaway_does_not_outrun_a_stop_without_a_supervisor() {
     let supervisor = poc.supervisor();
     signal_pid(supervisor, Signal::KILL);
     wait_for("its end", || (!is_alive(supervisor)).then_some(()));
+    assert!(cgroup.exists());
+    poc.stop_all();
+    assert!(!cgroup.exists());
+}
+
+fn no_cgroup_is_left_where_nobody_is_in_it() {
+    let Some((poc, cgroup)) = poc() else {
+        return;
+    };
+    poc.stop_all();
+    // A supervisor that cannot begin.
+    let socket = poc.prepared.workspace.control_socket();
+    fs_err::create_dir(&socket).unwrap();
+    assert!(poc.start().is_err());
+    assert!(!cgroup.exists());
+    fs_err::remove_dir(&socket).unwrap();
+
+    // One that is killed, and then all of its participants, before anybody looks.
+    fs_err::remove_file(poc.kit("site-1").dir.join("runaway.sh")).unwrap();
+    poc.start().unwrap();
+    signal_pid(poc.supervisor(), Signal::KILL);
+    wait_for("their end", || {
+        let found = poc.processes();
+        for one in &found {
+            signal(&one.identity, Signal::KILL);
+        }
+        found.is_empty().then_some(())
+    });
     assert!(cgroup.exists());
     poc.stop_all();
     assert!(!cgroup.exists());

@@ -146,6 +146,7 @@ impl<'a> Driver<'a> {
             .collect();
         let cookie = instance::load_or_create(&workspace)?;
         let cgroup = Cgroup::make(&cookie);
+        let sweeper = Sweeper::new(cgroup.clone().ok());
         let mut driver = Self {
             cookie,
             born: Instant::now(),
@@ -159,7 +160,7 @@ impl<'a> Driver<'a> {
             log: EventLog::open(&workspace.events_file())?,
             signals: Signals::take()?,
             admin: None,
-            sweeper: Sweeper::new(cgroup.clone().ok()),
+            sweeper,
             inherited,
             environments: HashMap::new(),
             place: notice::place(&workspace),

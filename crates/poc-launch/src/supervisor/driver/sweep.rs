@@ -121,3 +121,10 @@ impl Sweeper {
         swept
     }
 }
+
+impl Drop for Sweeper {
+    /// Also where a supervisor could not begin.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
