@@ -19,6 +19,7 @@ mod fork_server;
 mod gpu;
 mod grow;
 mod interrupts;
+mod judged;
 mod kits;
 mod prune;
 mod runtimes;

@@ -29,6 +29,44 @@ pub(super) fn set(text: &str, root: &Block, key: &[&str], value: &str) -> Edit {
     }
 }
 
+/// Whether an `include` comes after the place where a value would be set: what it brings in is not known
+/// here, and would win.
+pub(super) fn is_overtaken(root: &Block, key: &[&str]) -> bool {
+    let place = effective(root, key).map_or_else(
+        || {
+            let (_, block) = home_of(root, key);
+            let last = block.fields.last();
+            last.map_or(block.inner.start, |last| last.span().end)
+        },
+        |field| field.span().end,
+    );
+    last_include(root).is_some_and(|include| include > place)
+}
+
+fn last_include(block: &Block) -> Option<usize> {
+    let inside = block.fields.iter().flat_map(Field::blocks);
+    let inside = inside.filter_map(last_include);
+    block.includes.iter().copied().chain(inside).max()
+}
+
+/// Writes a key at the very end of the file, after everything that could say otherwise.
+pub(super) fn append(text: &str, root: &Block, key: &[&str], value: &str) -> Edit {
+    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+    let end = root.inner.end;
+    let is_braced = end < text.len();
+    let lead = if text[..end].ends_with('\n') {
+        ""
+    } else {
+        newline
+    };
+    let indent = if is_braced { "  " } else { "" };
+    let lines = nested_lines(key, value, indent, newline);
+    Edit {
+        span: end..end,
+        text: format!("{lead}{lines}"),
+    }
+}
+
 /// Takes one assignment of a key, or of anything under it, away; `None` when there is none left.
 pub(super) fn remove(text: &str, root: &Block, key: &[&str]) -> Option<Edit> {
     assignments(root)

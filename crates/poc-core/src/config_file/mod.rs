@@ -233,7 +233,12 @@ impl ConfigFile {
         if !lookup::names_under(&self.root, key).is_empty() {
             self.remove(key);
         }
-        self.apply(edit::set(&self.text, &self.root, key, literal));
+        if edit::is_overtaken(&self.root, key) {
+            self.remove(key);
+            self.apply(edit::append(&self.text, &self.root, key, literal));
+        } else {
+            self.apply(edit::set(&self.text, &self.root, key, literal));
+        }
     }
 
     /// Takes a key away, with all that is under it and every earlier value; then the objects around

@@ -253,7 +253,7 @@ impl Parser<'_> {
                 None | Some('}') => return Ok((fields, includes)),
                 Some(_) if self.at_include() => {
                     includes.push(self.at);
-                    self.skip_while(|c| !is_newline(c) && c != ',' && c != '}');
+                    self.include()?;
                 }
                 Some(_) => fields.push(self.field()?),
             }
@@ -278,6 +278,48 @@ impl Parser<'_> {
                 };
                 *next == "\"" || after.trim_start_matches(is_blank).starts_with('(')
             })
+    }
+
+    /// `include "file"`, `include url("…")`, `include required(file("…"))`, and nothing behind it.
+    fn include(&mut self) -> Result<(), SyntaxError> {
+        self.at += "include".len();
+        let mut open = 0;
+        loop {
+            self.skip_while(is_blank);
+            let word = self.skip_while(|c| c.is_ascii_alphabetic());
+            if word.is_empty() {
+                break;
+            }
+            self.skip_while(is_blank);
+            self.expect('(')?;
+            open += 1;
+        }
+        match self.peek() {
+            Some('"') => drop(self.quoted()?),
+            _ => return Err(self.error("a file's name in double quotes is expected here")),
+        }
+        for _ in 0..open {
+            self.skip_while(is_blank);
+            self.expect(')')?;
+        }
+        self.skip_while(is_blank);
+        match self.peek() {
+            Some(found)
+                if !is_newline(found) && !matches!(found, ',' | '}') && !self.at_comment() =>
+            {
+                Err(self.error(format!("`{}` behind an `include`", visible(found))))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn expect(&mut self, wanted: char) -> Result<(), SyntaxError> {
+        if self.peek() == Some(wanted) {
+            self.at += wanted.len_utf8();
+            Ok(())
+        } else {
+            Err(self.error(format!("a `{wanted}` is expected here")))
+        }
     }
 
     fn field(&mut self) -> Result<Field, SyntaxError> {

@@ -54,6 +54,26 @@ impl BuilderKind {
         }
     }
 
+    /// Whether the builder has that argument, in any line of NVFlare. One that it has not is an error
+    /// there; but for the static files, which from 2.7 on take all and pass over what they do not know.
+    pub(super) fn takes(self, argument: &str) -> bool {
+        match self {
+            Self::Workspace => argument == "template_file",
+            Self::StaticFile => true,
+            Self::Cert => argument == "root_valid_days",
+            Self::He => {
+                let all = [
+                    "poly_modulus_degree",
+                    "coeff_mod_bit_sizes",
+                    "scale_bits",
+                    "scheme",
+                ];
+                all.contains(&argument)
+            }
+            Self::Template | Self::Signature => false,
+        }
+    }
+
     /// The builder of that path.
     pub fn from_path(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.path() == path)

@@ -195,6 +195,10 @@ fn read_participant(value: Value, place: &Place, notes: &mut Notes) -> Read {
             place.clone(),
             "an overseer, which NVFlare 2.8 and later ignore; it is left out",
         );
+        // It looks at these first.
+        for key in ["name", "org"] {
+            fields.required_text(key, notes);
+        }
         return Read::Ignored;
     }
     let name = fields.required_text("name", notes);
@@ -349,7 +353,18 @@ fn read_builders(fields: &mut Fields, notes: &mut Notes) -> (Vec<Builder>, Optio
             notes.fault(place, format!("`{path}` is no builder whose work poc does; its part of the kits would be missing"));
             continue;
         };
+        let at = top.index(index).key("args");
         let mut args = args.map(Fields::into_rest).unwrap_or_default();
+        for argument in args.keys().filter(|argument| !kind.takes(argument)) {
+            let message = format!("NVFlare's `{path}` takes no `{argument}`");
+            notes.fault(at.key(argument), message);
+        }
+        if let Some(days) = args.get("root_valid_days")
+            && !matches!(days, Value::Int(1..))
+        {
+            let message = "a number of days from 1 on is expected";
+            notes.fault(at.key("root_valid_days"), message);
+        }
         if kind == BuilderKind::StaticFile
             && let Some(image) = args.remove("docker_image")
         {

@@ -556,3 +556,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_builder_does_not_take_is_an_error() {
+    let text = "\
+api_version: 3
+name: trial
+participants:
+- {name: server, type: server, org: nvidia, fed_learn_port: 8002}
+- {name: admin@nvidia.com, type: admin, org: nvidia, role: project_admin}
+- {name: old, type: overseer}
+builders:
+- {path: nvflare.lighter.impl.workspace.WorkspaceBuilder, args: {template_fill: x}}
+- {path: nvflare.lighter.impl.cert.CertBuilder, args: {root_valid_days: 0}}
+- {path: nvflare.lighter.impl.static_file.StaticFileBuilder, args: {scheme: !!python/none x}}
+";
+    let error = Project::parse(text, "project.yml".into())
+        .unwrap_err()
+        .to_string();
+    for problem in [
+        "line 6: participants[2]: `org` is missing",
+        "WorkspaceBuilder` takes no `template_fill`",
+        "a number of days from 1 on is expected",
+        "the tag `!!python/none`",
+    ] {
+        assert!(error.contains(problem), "{problem} is not in {error}");
+    }
+}

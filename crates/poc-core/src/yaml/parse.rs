@@ -84,6 +84,10 @@ struct Reader<'t> {
 
 impl Reader<'_> {
     fn value(&mut self, node: Node, place: &Place) -> Value {
+        if let Some(tag) = self.unknown_tag(place) {
+            let message = format!("NVFlare reads nothing of the tag `{tag}`");
+            self.faults.push((place.clone(), message));
+        }
         match node {
             // Where the two YAMLs may differ about it, its letters decide.
             Node::Resolved(value @ (Value::Null | Value::Bool(_))) => value,
@@ -187,6 +191,36 @@ impl Reader<'_> {
             |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | ':' | '+' | '-');
         let end = rest.find(|c| !letter(c)).unwrap_or(rest.len());
         Some(rest[..end].trim_end_matches(':').to_owned())
+    }
+
+    /// A tag of YAML's own kind (`!!x`) that PyYAML's safe reader does not know, and `serde_yaml` passes
+    /// over: one that would have Python make an object, say.
+    fn unknown_tag(&self, place: &Place) -> Option<String> {
+        const KNOWN: [&str; 13] = [
+            "str",
+            "int",
+            "float",
+            "bool",
+            "null",
+            "seq",
+            "map",
+            "binary",
+            "timestamp",
+            "omap",
+            "pairs",
+            "set",
+            "merge",
+        ];
+        // To look for the place of every value takes time, and tags are rare.
+        if !self.text.contains("!!") {
+            return None;
+        }
+        let rest = &self.text[value_at(self.text, place)?..];
+        let mut words =
+            rest.split(|c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}'));
+        let tag = words.by_ref().take(2).find(|word| !word.starts_with('&'))?;
+        let name = tag.strip_prefix("!!")?;
+        (!KNOWN.contains(&name)).then(|| tag.to_owned())
     }
 
     /// The text from a value on, behind its anchor; of an alias, from the anchor's value on.

@@ -139,3 +139,35 @@ fn setting_what_is_there_changes_nothing() {
     file.set(&["a"], "v");
     assert!(!file.is_changed());
 }
+
+#[test]
+fn what_is_set_comes_after_every_include() {
+    let set = |text: &str| {
+        let mut file = parse(text);
+        file.set(&["poc", "workspace"], "/w");
+        assert_eq!(
+            file.get(&["poc", "workspace"])
+                .map(|value| value.text)
+                .as_deref(),
+            Some("/w")
+        );
+        file.text().to_owned()
+    };
+    let lines = "poc {\n  workspace = \"/w\"\n}\n";
+    assert_eq!(
+        set("poc.workspace = /old\ninclude \"x\"\nb = 1\n"),
+        format!("include \"x\"\nb = 1\n{lines}")
+    );
+    assert_eq!(
+        set("include \"x\"\npoc.workspace = /old\n"),
+        "include \"x\"\npoc.workspace = \"/w\"\n"
+    );
+    assert_eq!(
+        set("a = 1\ninclude \"x\""),
+        format!("a = 1\ninclude \"x\"\n{lines}")
+    );
+    assert_eq!(
+        set("{\n  include \"x\"\n}\n"),
+        "{\n  include \"x\"\n  poc {\n    workspace = \"/w\"\n  }\n}\n"
+    );
+}

@@ -260,3 +260,22 @@ fn references_lead_to_keys_then_to_the_environment() {
     // Without an environment there is nothing to be had, and no error.
     assert_eq!(get("a = ${HOME}/x", &["a"]), None);
 }
+
+#[test]
+fn an_include_is_one_file_in_quotes_and_nothing_more() {
+    for text in [
+        "include \"a } b.conf\"\n",
+        "{ include file(\"a.conf\") }",
+        "include required( url( \"http://x/y\" ) ) # note\na = 1",
+        "a = 1, include \"x\", b = 2",
+    ] {
+        assert_eq!(parse(text).include_lines().len(), 1, "{text}");
+    }
+    for (text, reason) in [
+        ("include \"a\" b\n", "`b` behind an `include`"),
+        ("include \"a\n", "never closed"),
+        ("include file(\"a\"\n", "a `)` is expected"),
+    ] {
+        assert!(refused(text).contains(reason), "{}", refused(text));
+    }
+}
