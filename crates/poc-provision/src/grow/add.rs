@@ -50,7 +50,7 @@ pub struct Added {
 ///
 /// [`poc_core::Error::ProjectImpossible`] for a name that cannot be, [`Error::ParticipantExists`],
 /// [`Error::AuthorityUnusable`], [`Error::LineUnknown`], [`Error::Unsupported`],
-/// [`Error::UnsupportedLine`], [`Error::Cancelled`]: nothing is changed then. [`Error::Io`] and
+/// [`Error::Cancelled`]: nothing is changed then. [`Error::Io`] and
 /// [`Error::Crypto`], after which all is as it was as well, as far as the system lets it be put back.
 pub fn add(addition: &Addition<'_>, _lock: &WorkspaceLock) -> Result<Added, Error> {
     let Addition {
