@@ -1,6 +1,6 @@
 //! Where a workspace may lie, and where it may not.
 
-use poc_tests::{PocTest, Tree, poc_test};
+use poc_tests::{NO_SMALL_DISK, PocTest, Tree, poc_test};
 
 /// `poc prepare` there, and all of it under exactly this path.
 #[track_caller]
@@ -180,9 +180,7 @@ fn a_full_disk_leaves_the_old_poc_whole() {
         find "$1/poc" -type f | sort | xargs md5sum > "$TMPDIR/after"
         cmp "$TMPDIR/before" "$TMPDIR/after" || exit 91
         exit $code"#;
-    let Some(run) = on_small_disk(&world, "1m", line) else {
-        return; // The test above has the fallback; this one needs a disk that fills up at a chosen time.
-    };
+    let run = on_small_disk(&world, "1m", line).unwrap_or_else(|| panic!("{NO_SMALL_DISK}"));
     let output = run.code(1);
     assert_eq!(output.error_code(), "IO_ERROR");
 }
@@ -196,9 +194,8 @@ fn a_workspace_that_is_a_mount_point_is_prepared_twice() {
         test -f "$1/example_project/prod_00/site-2/startup/client.key" || exit 92
         "$POC" clean --workspace "$1" || exit 93
         test -z "$(ls -A "$1")""#;
-    if let Some(run) = on_small_disk(&world, "8m", line) {
-        run.success();
-    }
+    let run = on_small_disk(&world, "8m", line).unwrap_or_else(|| panic!("{NO_SMALL_DISK}"));
+    run.success();
 }
 
 #[test]

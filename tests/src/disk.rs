@@ -8,6 +8,10 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+/// What a test says that needs such a disk where none can be had: it must not pass.
+pub const NO_SMALL_DISK: &str = "nobody may mount a file system here, as root or in a user namespace; \
+     to run all the other tests: cargo test --workspace -- --skip full --skip mount_point";
+
 /// What makes the namespace, mounts, says so, and keeps it until its input ends. Its input is also
 /// where it is told the place: nothing in its command line may look like a process of the test's.
 const HOLD: &str = r#"read -r size && read -r place && mount -t tmpfs -o "size=$size,mode=755" tmpfs "$place" && echo mounted && read -r end"#;

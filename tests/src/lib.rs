@@ -59,6 +59,7 @@ mod world;
 
 pub use build::Build;
 pub use decoys::Decoys;
+pub use disk::NO_SMALL_DISK;
 pub use fakes::{FakeFlare, fake_nvidia_smi, fake_python, write_program};
 pub use federation::{Federation, Job};
 pub use leftovers::{Process, processes_of};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use poc_tests::{Federation, Output, PocTest, SHORT, poc_test, wait_for};
+use poc_tests::{Federation, NO_SMALL_DISK, Output, PocTest, SHORT, poc_test, wait_for};
 
 /// The files below a directory that hold something, and how much.
 fn sizes(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, u64> {
@@ -51,10 +51,8 @@ fn pids(world: &PocTest) -> [u32; 2] {
 
 #[test]
 fn full_while_running() {
-    let Some(world) = poc_test!().with_flare().with_small_disk("12m") else {
-        // The tests of full disks in `workspaces` have a fallback; this one needs a disk to fill.
-        return;
-    };
+    let world = poc_test!().with_flare().with_small_disk("12m");
+    let world = world.unwrap_or_else(|| panic!("{NO_SMALL_DISK}"));
     Federation::start(&world, 2);
     let mut decoys = world.decoys();
     let (before, files) = (pids(&world), sizes(&world.seen(world.workspace())));

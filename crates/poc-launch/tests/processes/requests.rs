@@ -203,7 +203,7 @@ fn request_files_are_obeyed_within_100_ms() {
 fn other_users_are_turned_away() {
     const NOBODY: u32 = 65534;
     if !rustix::process::geteuid().is_root() {
-        skipped("only root can be somebody else");
+        crate::skip("only root can be somebody else");
         return;
     }
     let poc = Poc::new(1);
@@ -232,11 +232,6 @@ fn other_users_are_turned_away() {
     assert!(ask(None).contains("\"site-1\""));
     assert_eq!(ask(Some(NOBODY)), "connected\nnothing\n");
     poc.stop_all();
-}
-
-#[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-fn skipped(reason: &str) {
-    eprintln!("not tested: {reason}");
 }
 
 /// `__ask SOCKET`: asks for the status, as whoever this is, and says what comes back.

@@ -34,7 +34,7 @@ fn poc() -> Option<(Poc, PathBuf)> {
     });
     let cgroup = cgroup.unwrap();
     if let Some(reason) = cgroup.strip_prefix("none: ") {
-        skipped(reason);
+        crate::skip(format!("there is no cgroup to be had here: {reason}"));
         fs_err::remove_file(site.dir.join("runaway.sh")).unwrap();
         poc.stop_all();
         return None;
@@ -48,11 +48,6 @@ fn poc() -> Option<(Poc, PathBuf)> {
             .then_some(())
     });
     Some((poc, cgroup.into()))
-}
-
-#[expect(clippy::print_stderr, reason = "a test that tests nothing must say so")]
-fn skipped(reason: &str) {
-    eprintln!("not tested: there is no cgroup to be had here: {reason}");
 }
 
 fn a_runaway_does_not_outrun_a_stop() {
