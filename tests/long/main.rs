@@ -6,6 +6,7 @@
 )]
 
 mod cost;
+mod lines;
 
 use std::time::Duration;
 

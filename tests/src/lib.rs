@@ -20,7 +20,7 @@
 //!
 //! [`runtime`] is one virtual environment for each target directory, made by `poc runtime install`
 //! itself on first use and shared by all test processes under a lock. `POC_TEST_PYTHON` names
-//! another interpreter to use in its place.
+//! another interpreter to use in its place. [`runtime_of`] has other releases.
 //!
 //! # Faults
 //!
@@ -66,7 +66,7 @@ pub use leftovers::{Process, processes_of};
 pub use output::Output;
 pub use poc::{is_alive, send};
 pub use run::{Run, Running};
-pub use runtime::{managed_data_home, runtime};
+pub use runtime::{managed_data_home, runtime, runtime_of};
 pub use terminal::Terminal;
 pub use tree::Tree;
 pub use wait::{SHORT, give_up, given_up, wait_for, wait_until};

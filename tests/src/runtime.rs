@@ -21,9 +21,22 @@ pub fn runtime(build: &Build) -> Utf8PathBuf {
         .get_or_init(|| {
             Env::from_process()
                 .path("POC_TEST_PYTHON")
-                .unwrap_or_else(|| shared(build))
+                .unwrap_or_else(|| shared(build, VERSION))
         })
         .clone()
+}
+
+/// The same for another release of NVFlare, such as `2.7.3`: `POC_TEST_PYTHON_2_7`, else one that is
+/// made on first use.
+///
+/// # Panics
+///
+/// When it cannot be made, with the installer's own words.
+pub fn runtime_of(build: &Build, release: &str) -> Utf8PathBuf {
+    let line = release.rsplit_once('.').map_or(release, |(line, _)| line);
+    Env::from_process()
+        .path(&format!("POC_TEST_PYTHON_{}", line.replace('.', "_")))
+        .unwrap_or_else(|| shared(build, release))
 }
 
 /// The `XDG_DATA_HOME` in which the shared runtime is a managed one, unless `POC_TEST_PYTHON` is in
@@ -38,7 +51,7 @@ fn data_home(build: &Build) -> Utf8PathBuf {
     build.tmp().join("runtime")
 }
 
-fn shared(build: &Build) -> Utf8PathBuf {
+fn shared(build: &Build, version: &str) -> Utf8PathBuf {
     let data_home = data_home(build);
     fs_err::create_dir_all(&data_home).unwrap();
     // `poc` has a lock of its own; this one keeps a failed installation from being tried by every
@@ -46,7 +59,7 @@ fn shared(build: &Build) -> Utf8PathBuf {
     let lock = File::create(data_home.join("lock")).unwrap();
     lock.lock().unwrap();
 
-    let note = data_home.join("python");
+    let note = data_home.join(format!("python-{version}"));
     if let Ok(python) = fs_err::read_to_string(&note)
         && Utf8Path::new(&python).exists()
     {
@@ -54,13 +67,13 @@ fn shared(build: &Build) -> Utf8PathBuf {
     }
     // The caller's own environment, so that its pip and proxy settings hold.
     let installed = Command::new(build.poc)
-        .args(["runtime", "install", VERSION, "--format", "json"])
+        .args(["runtime", "install", version, "--format", "json"])
         .env("XDG_DATA_HOME", &data_home)
         .output()
         .unwrap();
     assert!(
         installed.status.success(),
-        "`poc runtime install {VERSION}` failed ({}):\n{}{}",
+        "`poc runtime install {version}` failed ({}):\n{}{}",
         installed.status,
         String::from_utf8_lossy(&installed.stdout),
         String::from_utf8_lossy(&installed.stderr),

@@ -1,10 +1,11 @@
-use std::{collections::BTreeMap, ffi::OsStr, thread};
+use std::{collections::BTreeMap, ffi::OsStr, sync::OnceLock, thread};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
 use crate::{
     Build, Process, Run, Terminal, disk::SmallDisk, leftovers, port::Port, processes_of, runtime,
+    runtime_of,
 };
 
 /// The world of one test. See the [crate's page](crate).
@@ -17,6 +18,7 @@ pub struct PocTest {
     python: Option<Utf8PathBuf>,
     port: Port,
     disk: Option<SmallDisk>,
+    admin_port: OnceLock<Port>,
 }
 
 impl PocTest {
@@ -37,6 +39,7 @@ impl PocTest {
             python: None,
             port: Port::reserve(build),
             disk: None,
+            admin_port: OnceLock::new(),
             directory,
             root,
         }
@@ -46,6 +49,13 @@ impl PocTest {
     #[must_use]
     pub fn with_flare(self) -> Self {
         let python = runtime(&self.build);
+        self.with_python(&python)
+    }
+
+    /// With that release of NVFlare, such as `2.7.3`.
+    #[must_use]
+    pub fn with_release(self, release: &str) -> Self {
+        let python = runtime_of(&self.build, release);
         self.with_python(&python)
     }
 
@@ -135,6 +145,12 @@ impl PocTest {
     /// A port that no other test uses.
     pub fn port(&self) -> u16 {
         self.port.number()
+    }
+
+    /// Another port that no other test uses.
+    pub fn admin_port(&self) -> u16 {
+        let reserve = || Port::reserve(&self.build);
+        self.admin_port.get_or_init(reserve).number()
     }
 
     /// The configured Python.
