@@ -58,15 +58,14 @@ pub(crate) fn select(
         let asked = !named || service.contains(&participant.name);
         let chosen = asked && !exclude.contains(&&participant.name);
         match participant.role() {
-            Role::Server | Role::Client => {
+            Role::Server | Role::Client | Role::Relay => {
                 total += 1;
                 if chosen {
                     services.push(participant.name.clone());
                 }
             }
             Role::Admin if named && chosen => admins.push(participant.name.clone()),
-            Role::Relay if named && chosen => return Err(relay(&participant.name)),
-            Role::Admin | Role::Relay => {}
+            Role::Admin => {}
         }
     }
     if services.is_empty() && admins.is_empty() {
@@ -91,14 +90,6 @@ pub(crate) fn select(
         excluded_admins,
         named,
     })
-}
-
-fn relay(name: &str) -> CliError {
-    CliError::new(
-        ErrorCode::NotSupported,
-        format!("{name} is a relay, which this version of poc cannot run"),
-    )
-    .hint("start it by its own start.sh")
 }
 
 /// Checks that the project has a participant of that name.

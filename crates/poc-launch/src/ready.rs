@@ -90,6 +90,7 @@ impl Progress {
 fn says_ready(sighting: &Sighting, name: &str, role: Role) -> bool {
     match sighting {
         Sighting::ServerStarted => role == Role::Server,
+        Sighting::RelayStarted => role == Role::Relay,
         Sighting::Registered { client } => role != Role::Server && client == name,
         _ => false,
     }

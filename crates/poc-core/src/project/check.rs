@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::names::{self, NameError};
-use super::{ConnectTo, Kind, PROJECT_ADMIN, Participant, Role, Study};
+use super::{Kind, PROJECT_ADMIN, Participant, Role, Study};
 use crate::yaml::Place;
 
 /// What is wrong, and where.
@@ -12,6 +12,9 @@ pub(super) type Fault = (Place, String);
 /// The roles that NVFlare knows (`DEFINED_ROLES` in `nvflare/lighter/constants.py`); others work with
 /// an authorization policy of one's own.
 pub(super) const KNOWN_ROLES: [&str; 4] = [PROJECT_ADMIN, "org_admin", "lead", "member"];
+
+/// How processes talk: what needs nothing beyond NVFlare's package.
+const SCHEMES: [&str; 3] = ["tcp", "grpc", "http"];
 
 /// The values of `connection_security`.
 const SECURITY: [&str; 4] = ["mtls", "tls", "clear", "insecure"];
@@ -28,7 +31,7 @@ pub(super) struct Members<'p> {
 }
 
 impl Members<'_> {
-    fn iter(&self) -> impl Iterator<Item = (&Participant, &Place)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Participant, &Place)> {
         self.participants.iter().zip(self.places)
     }
 
@@ -40,6 +43,7 @@ impl Members<'_> {
         }
         self.check_unique(&mut faults);
         self.check_census(&mut faults);
+        faults.extend(self.hierarchy_faults());
         faults
     }
 
@@ -184,7 +188,7 @@ fn check_participant(participant: &Participant, place: &Place, faults: &mut Vec<
             }),
         );
     }
-    let (security, connect_to) = match &participant.kind {
+    match &participant.kind {
         Kind::Server(server) => {
             if let Some(host) = &server.default_host {
                 check("default_host", names::check_host(host));
@@ -192,35 +196,58 @@ fn check_participant(participant: &Participant, place: &Place, faults: &mut Vec<
             for host in &server.host_names {
                 check("host_names", names::check_host(host));
             }
-            (&server.connection_security, &None)
         }
-        Kind::Client(client) => (&client.connection_security, &client.connect_to),
-        Kind::Admin(admin) => {
-            check("role", names::check_role(&admin.role));
-            (&None, &admin.connect_to)
-        }
-        Kind::Relay(relay) => (&None, &relay.connect_to),
-    };
-    if let Some(ConnectTo {
-        host: Some(host), ..
-    }) = connect_to
-    {
-        check("connect_to", names::check_host(host));
+        Kind::Admin(admin) => check("role", names::check_role(&admin.role)),
+        Kind::Client(_) | Kind::Relay(_) => {}
     }
-    let further = connect_to
-        .as_ref()
-        .and_then(|connect_to| connect_to.connection_security.as_ref());
-    for (key, security) in [
-        ("connection_security", security.as_ref()),
-        ("connect_to", further),
+    if let Some(identity) = &participant.auth_identity {
+        // It is a common name in a certificate that somebody else made.
+        check("auth_identity", names::check_identity(identity));
+    }
+    let connect_to = participant.connect_to();
+    let listening = participant.listening_host();
+    let hosts = connect_to
+        .and_then(|it| it.host.as_ref())
+        .map(|host| ("connect_to", host))
+        .into_iter()
+        .chain(listening.into_iter().flat_map(|it| {
+            let hosts = it.default_host.iter().chain(&it.host_names);
+            hosts.map(|host| ("listening_host", host))
+        }));
+    for (key, host) in hosts {
+        check(key, names::check_host(host));
+    }
+    for (key, said) in [
+        ("connection_security", participant.connection_security()),
+        (
+            "connect_to",
+            connect_to.and_then(|it| it.connection_security.as_deref()),
+        ),
+        (
+            "listening_host",
+            listening.and_then(|it| it.connection_security.as_deref()),
+        ),
     ] {
-        if let Some(security) =
-            security.filter(|security| !SECURITY.contains(&security.to_lowercase().as_str()))
-        {
-            faults.push((
-                place.key(key),
-                format!("`{security}` is not one of mtls, tls, clear"),
-            ));
+        if let Some(Err(message)) = said.map(security) {
+            faults.push((place.key(key), message));
         }
+    }
+    if let Some(scheme) = listening
+        .and_then(|it| it.scheme.as_deref())
+        .filter(|scheme| !SCHEMES.contains(scheme))
+    {
+        faults.push((
+            place.key("listening_host"),
+            format!("`{scheme}` is not one of {}", SCHEMES.join(", ")),
+        ));
+    }
+}
+
+/// Checks a value of `connection_security`; the error says what is wrong with it.
+pub(super) fn security(said: &str) -> Result<(), String> {
+    if SECURITY.contains(&said.to_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(format!("`{said}` is not one of mtls, tls, clear"))
     }
 }

@@ -9,6 +9,7 @@ mod builder;
 mod check;
 mod default;
 mod fields;
+mod hierarchy;
 pub mod names;
 mod participant;
 mod read;
@@ -20,7 +21,7 @@ use std::collections::BTreeMap;
 
 pub use builder::{Builder, BuilderKind};
 pub use participant::{
-    Admin, Capacity, Client, ConnectTo, Extra, Kind, Participant, Relay, Server,
+    Admin, Capacity, Client, ConnectTo, Extra, Kind, ListeningHost, Participant, Relay, Server,
 };
 pub use role::{Role, RoleError};
 pub use study::Study;

@@ -136,6 +136,20 @@ pub fn check_org(name: &str) -> Result<(), NameError> {
     matches(name, "letters, digits and `_`", name.chars().all(is_word))
 }
 
+/// Checks the common name of a certificate that somebody is known by: any text that is not blank.
+///
+/// # Errors
+///
+/// What is wrong with it.
+pub fn check_identity(name: &str) -> Result<(), NameError> {
+    limit(name, COMMON_NAME)?;
+    matches(
+        name,
+        "text without control characters",
+        !name.chars().any(char::is_control),
+    )
+}
+
 /// Checks an admin's role, such as `project_admin` or `lead`.
 ///
 /// # Errors

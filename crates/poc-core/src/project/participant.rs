@@ -17,6 +17,10 @@ pub struct Participant {
     pub org: String,
     /// What it is, with what only such a participant has.
     pub kind: Kind,
+    /// The name by which its certificate is known, where that is not its own (NVFlare 2.9).
+    pub auth_identity: Option<String>,
+    /// Whether its connections use NVFlare's asynchronous drivers (`use_aio`).
+    pub use_aio: Option<bool>,
     /// Further keys, kept as they are.
     pub extra: Extra,
 }
@@ -35,6 +39,7 @@ impl Participant {
             Kind::Admin(Admin {
                 role: role.into(),
                 connect_to: None,
+                connection_security: None,
             }),
         )
     }
@@ -44,7 +49,39 @@ impl Participant {
             name: name.into(),
             org: org.into(),
             kind,
+            auth_identity: None,
+            use_aio: None,
             extra: Extra::new(),
+        }
+    }
+
+    /// Where it connects, in place of the server's own address.
+    pub const fn connect_to(&self) -> Option<&ConnectTo> {
+        match &self.kind {
+            Kind::Server(_) => None,
+            Kind::Client(client) => client.connect_to.as_ref(),
+            Kind::Admin(admin) => admin.connect_to.as_ref(),
+            Kind::Relay(relay) => relay.connect_to.as_ref(),
+        }
+    }
+
+    /// Where it listens for others: for the server, beside its own ports.
+    pub const fn listening_host(&self) -> Option<&ListeningHost> {
+        match &self.kind {
+            Kind::Server(server) => server.listening_host.as_ref(),
+            Kind::Client(client) => client.listening_host.as_ref(),
+            Kind::Admin(_) => None,
+            Kind::Relay(relay) => relay.listening_host.as_ref(),
+        }
+    }
+
+    /// How its connections are secured, where it says so: `mtls`, `tls` or `clear`.
+    pub fn connection_security(&self) -> Option<&str> {
+        match &self.kind {
+            Kind::Server(server) => server.connection_security.as_deref(),
+            Kind::Client(client) => client.connection_security.as_deref(),
+            Kind::Admin(admin) => admin.connection_security.as_deref(),
+            Kind::Relay(relay) => relay.connection_security.as_deref(),
         }
     }
 
@@ -85,6 +122,8 @@ pub struct Server {
     pub host_names: Vec<String>,
     /// `mtls`, `tls` or `clear`.
     pub connection_security: Option<String>,
+    /// Where it listens for its own job processes, and for relays.
+    pub listening_host: Option<ListeningHost>,
 }
 
 impl Default for Server {
@@ -95,6 +134,7 @@ impl Default for Server {
             default_host: None,
             host_names: Vec::new(),
             connection_security: None,
+            listening_host: None,
         }
     }
 }
@@ -110,6 +150,12 @@ pub struct Client {
     pub connection_security: Option<String>,
     /// Whether it may send its error log to the server (NVFlare 2.8 and later).
     pub allow_log_streaming: Option<bool>,
+    /// The same in NVFlare 2.6 and 2.7.
+    pub allow_error_sending: Option<bool>,
+    /// Where it listens for its own job processes.
+    pub listening_host: Option<ListeningHost>,
+    /// The client above it in the hierarchy of sites; without one, the server (NVFlare 2.6 and later).
+    pub parent: Option<String>,
 }
 
 /// What an admin has.
@@ -119,13 +165,34 @@ pub struct Admin {
     pub role: String,
     /// Where it connects, in place of the server's own address.
     pub connect_to: Option<ConnectTo>,
+    /// `mtls`, `tls` or `clear`.
+    pub connection_security: Option<String>,
 }
 
-/// What a relay has: nothing that `poc` knows more of.
+/// What a relay has.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Relay {
-    /// Where it connects, in place of the server's own address.
+    /// Where it connects: the server, or another relay.
     pub connect_to: Option<ConnectTo>,
+    /// Where it listens. A relay without it is refused.
+    pub listening_host: Option<ListeningHost>,
+    /// `mtls`, `tls` or `clear`.
+    pub connection_security: Option<String>,
+}
+
+/// Where a participant listens for others (NVFlare's `listening_host`: a host name, or a mapping).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListeningHost {
+    /// How they talk: `tcp`, `grpc` or `http`; without it `tcp`.
+    pub scheme: Option<String>,
+    /// Further host names for the certificate.
+    pub host_names: Vec<String>,
+    /// The host by which it is reached; without it `localhost`, of the server its own.
+    pub default_host: Option<String>,
+    /// The port; without it any.
+    pub port: Option<u16>,
+    /// `mtls`, `tls` or `clear`; without it `clear`.
+    pub connection_security: Option<String>,
 }
 
 /// Where a participant connects (NVFlare's `connect_to`: a host name, or a mapping).

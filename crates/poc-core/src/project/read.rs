@@ -5,27 +5,29 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::builder::{Builder, BuilderKind};
-use super::check::KNOWN_ROLES;
+use super::check::{self, KNOWN_ROLES};
 use super::fields::{Fields, Notes};
-use super::participant::{Admin, Capacity, Client, ConnectTo, Kind, Participant, Relay, Server};
+use super::participant::{
+    Admin, Capacity, Client, ConnectTo, Kind, ListeningHost, Participant, Relay, Server,
+};
 use super::{Loaded, Parts, Project, Role, Study, names};
 use crate::error::{Error, Problem};
 use crate::nearest;
 use crate::yaml::{Document, Place, Value, YamlError};
 
 /// What NVFlare knows and `poc` keeps, but makes no part of a kit of.
-const WITHOUT_EFFECT: [&str; 10] = [
-    "auth_identity",
+const WITHOUT_EFFECT: [&str; 6] = [
     "cc_config",
     "custom_ca_cert",
     "edge_service_port",
     "host_names",
-    "listening_host",
     "packager",
-    "parent",
     "port",
-    "use_aio",
 ];
+
+/// What a project says for all participants that do not say it themselves.
+const GENERAL_SECURITY: &str = "connection_security";
+const GENERAL_SWITCHES: [&str; 3] = ["allow_error_sending", "allow_log_streaming", "gen_scripts"];
 
 impl Project {
     /// Reads project.yml.
@@ -146,10 +148,12 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
             Read::Unreadable => incomplete = true,
         }
     }
+    check_general(&mut fields, notes);
     let studies = read_studies(&mut fields, notes);
     let (builders, docker_image) = read_builders(&mut fields, notes);
     let docker_image = read_runtime(&mut fields, notes).or(docker_image);
-    warn_of_unknown(&fields, &[RUNTIME], notes);
+    let known = [&GENERAL_SWITCHES[..], &[GENERAL_SECURITY, RUNTIME]].concat();
+    warn_of_unknown(&fields, &known, notes);
 
     let he = builders
         .iter()
@@ -174,6 +178,21 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
                 |(place, _): &(Place, String)| name_is_known || *place != top.key("name");
             notes.faults.extend(faults.into_iter().filter(relevant));
             None
+        }
+    }
+}
+
+/// What holds for everybody is of the right type; it is kept where it is.
+fn check_general(fields: &mut Fields, notes: &mut Notes) {
+    if let Some(security) = fields.text(GENERAL_SECURITY, notes) {
+        if let Err(message) = check::security(&security) {
+            notes.fault(fields.place.key(GENERAL_SECURITY), message);
+        }
+        fields.put(GENERAL_SECURITY, security.as_str().into());
+    }
+    for key in GENERAL_SWITCHES {
+        if let Some(value) = fields.boolean(key, notes) {
+            fields.put(key, Value::Bool(value));
         }
     }
 }
@@ -212,6 +231,8 @@ fn read_participant(value: Value, place: &Place, notes: &mut Notes) -> Read {
         Ok(Role::Admin) => read_admin(&mut fields, notes).map(Kind::Admin),
         Ok(Role::Relay) => Some(Kind::Relay(Relay {
             connect_to: read_connect_to(&mut fields, notes),
+            listening_host: read_listening_host(&mut fields, notes),
+            connection_security: fields.text("connection_security", notes),
         })),
         Err(error) => {
             let meant = nearest(&kind, ["server", "client", "admin", "relay"]);
@@ -222,6 +243,8 @@ fn read_participant(value: Value, place: &Place, notes: &mut Notes) -> Read {
             None
         }
     };
+    let auth_identity = fields.text("auth_identity", notes);
+    let use_aio = fields.boolean("use_aio", notes);
     warn_of_unknown(&fields, &[], notes);
     match (name, org, kind) {
         (Some(name), Some(org), Some(kind)) => {
@@ -230,6 +253,8 @@ fn read_participant(value: Value, place: &Place, notes: &mut Notes) -> Read {
                 name,
                 org,
                 kind,
+                auth_identity,
+                use_aio,
                 extra,
             }))
         }
@@ -252,6 +277,7 @@ fn read_server(fields: &mut Fields, notes: &mut Notes) -> Server {
         default_host: fields.text("default_host", notes),
         host_names: fields.texts("host_names", notes),
         connection_security: fields.text("connection_security", notes),
+        listening_host: read_listening_host(fields, notes),
     }
 }
 
@@ -270,18 +296,26 @@ fn read_client(fields: &mut Fields, notes: &mut Notes) -> Client {
         }),
         connection_security: fields.text("connection_security", notes),
         allow_log_streaming: fields.boolean("allow_log_streaming", notes),
+        allow_error_sending: fields.boolean("allow_error_sending", notes),
+        listening_host: read_listening_host(fields, notes),
+        parent: fields.text("parent", notes),
     }
 }
 
 fn read_admin(fields: &mut Fields, notes: &mut Notes) -> Option<Admin> {
     let role = fields.required_text("role", notes);
     let connect_to = read_connect_to(fields, notes);
+    let connection_security = fields.text("connection_security", notes);
     let role = role?;
     if !KNOWN_ROLES.contains(&role.as_str()) {
         let place = fields.place.key("role");
         notes.warn(place, format!("`{role}` is no role of NVFlare's own; what it may do is up to your authorization.json"));
     }
-    Some(Admin { role, connect_to })
+    Some(Admin {
+        role,
+        connect_to,
+        connection_security,
+    })
 }
 
 fn read_connect_to(fields: &mut Fields, notes: &mut Notes) -> Option<ConnectTo> {
@@ -298,6 +332,27 @@ fn read_connect_to(fields: &mut Fields, notes: &mut Notes) -> Option<ConnectTo> 
                 port: inner.port("port", notes),
                 connection_security: inner.text("connection_security", notes),
                 auth_identity: inner.text("auth_identity", notes),
+            };
+            warn_of_unknown(&inner, &[], notes);
+            Some(read)
+        }
+    }
+}
+
+fn read_listening_host(fields: &mut Fields, notes: &mut Notes) -> Option<ListeningHost> {
+    match fields.take("listening_host")? {
+        Value::Text(host) => Some(ListeningHost {
+            default_host: Some(host),
+            ..ListeningHost::default()
+        }),
+        value => {
+            let mut inner = Fields::new(value, fields.place.key("listening_host"), notes)?;
+            let read = ListeningHost {
+                scheme: inner.text("scheme", notes),
+                host_names: inner.texts("host_names", notes),
+                default_host: inner.text("default_host", notes),
+                port: inner.port("port", notes),
+                connection_security: inner.text("connection_security", notes),
             };
             warn_of_unknown(&inner, &[], notes);
             Some(read)

@@ -401,6 +401,69 @@ studies:
     ");
 }
 
+/// The shape of the example in NVFlare's documentation of hierarchical communication.
+const HIERARCHY: &str = "\
+connection_security: clear
+allow_log_streaming: false
+api_version: 3
+name: mobile
+participants:
+- {name: server, type: server, org: nvidia, fed_learn_port: 8002, host_names: [localhost, 127.0.0.1], default_host: localhost}
+- {name: r1, type: relay, org: nvidia, listening_host: {default_host: localhost, port: 18004}}
+- {name: r2, type: relay, org: nvidia, listening_host: {port: 28004, scheme: grpc}, connect_to: {name: r1}}
+- {name: c1, type: client, org: nvidia, connect_to: {name: r1}, listening_host: localhost}
+- {name: c11, type: client, org: nvidia, parent: c1, connect_to: {name: r2}, auth_identity: somebody, use_aio: true}
+- {name: c2, type: client, org: nvidia, parent: server, connect_to: {name: server}}
+- {name: admin@nvidia.com, type: admin, org: nvidia, role: project_admin, connect_to: 127.0.0.1, connection_security: mtls}
+";
+
+#[test]
+fn a_hierarchy_of_relays_and_clients() {
+    let project = project(HIERARCHY);
+    let path = |name: &str| project.connection_path(project.find(name).unwrap());
+    assert_eq!([path("r1"), path("r2")], ["r1", "r1.r2"]);
+    assert_eq!(
+        [path("c1"), path("c11"), path("c2")],
+        ["r1.c1", "r1.r2.c11", "c2"]
+    );
+    let site = |name: &str| project.site_path(project.find(name).unwrap());
+    assert_eq!(
+        [site("c1"), site("c11"), site("c2")],
+        ["c1", "c1.c11", "c2"]
+    );
+    let is_leaf = |name: &str| project.is_leaf(project.find(name).unwrap());
+    assert_eq!([is_leaf("c1"), is_leaf("c11")], [false, true]);
+    assert!(project.check_line(Line::V2_6).is_ok());
+    let error = project.check_line(Line::V2_5).unwrap_err().to_string();
+    assert!(error.contains("r1") && error.contains("2.6"), "{error}");
+    // And all of it is written.
+    let again = parse(&project.to_yaml(Line::V2_9)).unwrap();
+    assert_eq!(again.warnings, Vec::<String>::new());
+    assert_eq!(again.project.participants(), project.participants());
+    assert_eq!(again.project.extra, project.extra);
+}
+
+#[test]
+fn what_is_wrong_with_a_hierarchy_is_named_with_its_line() {
+    let text = HIERARCHY
+        .replace("allow_log_streaming: false", "allow_log_streaming: perhaps")
+        .replace("connection_security: clear", "connection_security: open")
+        .replace(
+            "port: 18004}}",
+            "port: 18004, scheme: uucp}, connect_to: {name: r2}}",
+        )
+        .replace("{port: 28004, scheme: grpc}", "{default_host: a_b}")
+        .replace("parent: c1,", "parent: c9,")
+        .replace(
+            "parent: server, connect_to: {name: server}",
+            "parent: c2, connect_to: {name: c1}",
+        )
+        .replace("connect_to: 127.0.0.1", "connect_to: {name: r1}")
+        .replace("auth_identity: somebody", "auth_identity: ' '")
+        .replace("use_aio: true", "use_aio: 1");
+    insta::assert_snapshot!(refused(&text), @"");
+}
+
 #[test]
 fn participants_come_and_go() {
     let studies = "studies:\n  s: {site_orgs: {nvidia: [site-1]}, admins: [lead@nvidia.com]}\n";
@@ -440,25 +503,42 @@ fn projects() -> impl Strategy<Value = Project> {
             host: Some(host),
             ..ConnectTo::default()
         }),
-        (1_u16.., "[a-z]{1,5}").prop_map(|(port, name)| ConnectTo {
+        (1_u16.., "[a-z]{1,5}").prop_map(|(port, identity)| ConnectTo {
             port: Some(port),
-            name: Some(name),
+            auth_identity: Some(identity),
             ..ConnectTo::default()
         }),
     ]);
+    let listening = (
+        prop::option::of("tcp|grpc|http"),
+        prop::collection::vec("[a-z]{1,6}", 0..2),
+        prop::option::of("[a-z]{1,6}"),
+        prop::option::of(1_u16..),
+    )
+        .prop_map(|(scheme, host_names, default_host, port)| ListeningHost {
+            scheme,
+            host_names,
+            default_host,
+            port,
+            connection_security: None,
+        });
     let client = (
         connect_to,
         prop::option::of((0_u32..9, 0_u32..99)),
         prop::option::of(any::<bool>()),
+        prop::option::of(listening),
     )
-        .prop_map(|(connect_to, capacity, allow_log_streaming)| Client {
+        .prop_map(|(connect_to, capacity, allow, listening_host)| Client {
             connect_to,
             capacity: capacity.map(|(num_of_gpus, mem_per_gpu_in_gib)| Capacity {
                 num_of_gpus,
                 mem_per_gpu_in_gib,
             }),
             connection_security: None,
-            allow_log_streaming,
+            allow_log_streaming: allow,
+            allow_error_sending: allow.map(|allow| !allow),
+            listening_host,
+            parent: None,
         });
     let extra = prop::collection::btree_map(
         "x_[a-z]{1,4}",
@@ -501,6 +581,7 @@ fn projects() -> impl Strategy<Value = Project> {
                     default_host: host,
                     host_names: hosts,
                     connection_security: None,
+                    listening_host: None,
                 };
                 for (name, (client, extra, org)) in clients {
                     project
@@ -508,6 +589,8 @@ fn projects() -> impl Strategy<Value = Project> {
                             name,
                             org,
                             kind: Kind::Client(client),
+                            auth_identity: None,
+                            use_aio: None,
                             extra,
                         })
                         .ok()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::builder::{self, Builder, BuilderKind};
-use super::{Capacity, ConnectTo, Extra, Kind, Participant, Project, Study};
+use super::{Capacity, ConnectTo, Extra, Kind, ListeningHost, Participant, Project, Study};
 use crate::version::Line;
 use crate::yaml::{Value, emit};
 
@@ -154,6 +154,17 @@ fn participant(participant: &Participant) -> Value {
     put("name", Some(participant.name.as_str().into()));
     put("org", Some(participant.org.as_str().into()));
     put("type", Some(participant.role().as_str().into()));
+    put("auth_identity", text(&participant.auth_identity));
+    put("use_aio", participant.use_aio.map(Value::from));
+    put("connect_to", participant.connect_to().map(connect_to));
+    put(
+        "listening_host",
+        participant.listening_host().map(listening_host),
+    );
+    put(
+        "connection_security",
+        participant.connection_security().map(Value::from),
+    );
     match &participant.kind {
         Kind::Server(server) => {
             put("fed_learn_port", Some(server.fed_learn_port.into()));
@@ -163,22 +174,21 @@ fn participant(participant: &Participant) -> Value {
                 "host_names",
                 (!server.host_names.is_empty()).then(|| texts(&server.host_names)),
             );
-            put("connection_security", text(&server.connection_security));
         }
         Kind::Client(client) => {
-            put("connect_to", client.connect_to.as_ref().map(connect_to));
             put("capacity", client.capacity.map(capacity));
-            put("connection_security", text(&client.connection_security));
+            put("parent", text(&client.parent));
+            put(
+                "allow_error_sending",
+                client.allow_error_sending.map(Value::from),
+            );
             put(
                 "allow_log_streaming",
                 client.allow_log_streaming.map(Value::from),
             );
         }
-        Kind::Admin(admin) => {
-            put("role", Some(admin.role.as_str().into()));
-            put("connect_to", admin.connect_to.as_ref().map(connect_to));
-        }
-        Kind::Relay(relay) => put("connect_to", relay.connect_to.as_ref().map(connect_to)),
+        Kind::Admin(admin) => put("role", Some(admin.role.as_str().into())),
+        Kind::Relay(_) => {}
     }
     Value::Map(map)
 }
@@ -205,6 +215,35 @@ fn connect_to(connect_to: &ConnectTo) -> Value {
             connection_security.as_deref().map(Value::from),
         ),
         ("auth_identity", auth_identity.as_deref().map(Value::from)),
+    ];
+    Value::Map(
+        entries
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect(),
+    )
+}
+
+fn listening_host(listening: &ListeningHost) -> Value {
+    let ListeningHost {
+        scheme,
+        host_names,
+        default_host,
+        port,
+        connection_security,
+    } = listening;
+    let entries = [
+        ("scheme", scheme.as_deref().map(Value::from)),
+        (
+            "host_names",
+            (!host_names.is_empty()).then(|| texts(host_names)),
+        ),
+        ("default_host", default_host.as_deref().map(Value::from)),
+        ("port", port.map(Value::from)),
+        (
+            "connection_security",
+            connection_security.as_deref().map(Value::from),
+        ),
     ];
     Value::Map(
         entries

@@ -8,6 +8,8 @@ const LONGEST_LINE: usize = 8 * 1024;
 pub enum Sighting {
     /// The server is up.
     ServerStarted,
+    /// A relay is up, and has been accepted by the server.
+    RelayStarted,
     /// The server takes admin commands.
     AdminStarted,
     /// The server serves clients (up to 2.7 that is a step of its own).
@@ -87,6 +89,8 @@ fn read(line: &str) -> Option<Sighting> {
         Some(Sighting::AdminStarted)
     } else if message.ends_with("Turning to hot.") {
         Some(Sighting::ServerHot)
+    } else if message.starts_with("Started relay ") {
+        Some(Sighting::RelayStarted)
     } else if message.starts_with("MPM: Good Bye!") {
         Some(Sighting::GoodBye)
     } else if let Some(rest) = message.strip_prefix("Successfully registered client:") {

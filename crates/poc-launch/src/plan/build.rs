@@ -130,15 +130,19 @@ pub fn console(
     })
 }
 
-/// The kits that run in the background: the server first, then the sites in the project's order.
+/// The kits that run in the background: the server first, then relays and sites in the project's order.
 pub(crate) fn startable_kits(prepared: &Prepared) -> Vec<Kit> {
     let mut kits: Vec<Kit> = prepared
         .kits()
         .into_iter()
-        .filter(|kit| matches!(kit.role, Role::Server | Role::Client))
+        .filter(|kit| kit.role != Role::Admin)
         .collect();
-    // Stable: sites keep their order.
-    kits.sort_by_key(|kit| kit.role != Role::Server);
+    // Stable: relays, and sites, keep their order.
+    kits.sort_by_key(|kit| match kit.role {
+        Role::Server => 0,
+        Role::Relay => 1,
+        Role::Client | Role::Admin => 2,
+    });
     kits
 }
 
@@ -221,7 +225,8 @@ fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
             "nvflare.private.fed.app.server.server_train",
             "fed_server.json",
         ),
-        _ => (
+        Role::Relay => ("nvflare.private.fed.app.relay.relay", "fed_relay.json"),
+        Role::Client | Role::Admin => (
             "nvflare.private.fed.app.client.client_train",
             "fed_client.json",
         ),
@@ -271,5 +276,7 @@ mod tests {
         insta::assert_snapshot!(server.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.server.server_train|-m|/srv/poc/example_project/prod_00/server|-s|fed_server.json|--set|secure_train=true|org=nvidia|config_folder=config");
         let site = argv(python, &kit("site-1", Role::Client));
         insta::assert_snapshot!(site.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.client.client_train|-m|/srv/poc/example_project/prod_00/site-1|-s|fed_client.json|--set|secure_train=true|uid=site-1|org=nvidia|config_folder=config");
+        let relay = argv(python, &kit("r1", Role::Relay));
+        insta::assert_snapshot!(relay.join("|"), @"/venv/bin/python3|-u|-m|nvflare.private.fed.app.relay.relay|-m|/srv/poc/example_project/prod_00/r1|-s|fed_relay.json|--set|secure_train=true|uid=r1|org=nvidia|config_folder=config");
     }
 }

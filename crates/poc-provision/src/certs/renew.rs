@@ -68,10 +68,10 @@ pub fn renew_certificates(
         let identity = authority.reissue(&held, key, now)?;
         until = until.min(identity.not_after);
         state.put(&held.common_name(), &identity)?;
-        let fresh = BTreeMap::from([
-            (root_file(kit), root.clone().into_bytes()),
-            (certificate_file(kit), identity.certificate_pem.into_bytes()),
-        ]);
+        let mut fresh = BTreeMap::from([(root_file(kit), root.clone().into_bytes())]);
+        for file in certificate_files(kit)? {
+            fresh.insert(file, identity.certificate_pem.clone().into_bytes());
+        }
         let signatures = signed_again(kit, &fresh, &authority)?;
         files.extend(fresh);
         files.extend(signatures);
@@ -113,6 +113,18 @@ fn held_by(
         return Err(unusable("another authority signed it".to_owned()));
     }
     Ok((held, key))
+}
+
+/// Where the certificate of a kit lies: a relay, and a site that listens for others, has it twice.
+fn certificate_files(kit: &Kit) -> Result<Vec<Utf8PathBuf>, Error> {
+    let own = certificate_file(kit);
+    let further = kit.startup().join("server.crt");
+    let mut files = vec![own.clone()];
+    // NVFlare gives its own such kits a second key; what is of that is not this certificate.
+    if further != own && further.is_file() && fs_err::read(&further)? == fs_err::read(&own)? {
+        files.push(further);
+    }
+    Ok(files)
 }
 
 /// The `signature.json` beside the files that change, where there is one, with new signatures of those

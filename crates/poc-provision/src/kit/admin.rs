@@ -1,6 +1,6 @@
 //! An admin's kit.
 
-use poc_core::project::{Admin, Participant};
+use poc_core::project::Participant;
 use serde_json::{Value, json};
 
 use super::{Federation, File, client, fill, local, script, security, template};
@@ -13,14 +13,9 @@ const NOTEBOOK_LINE: &str =
 pub(super) fn settings(
     federation: &Federation<'_>,
     participant: &Participant,
-    admin: &Admin,
 ) -> Result<Vec<File>, Error> {
-    let (host, port) = client::target(federation, admin.connect_to.as_ref(), federation.admin_port);
-    let own_security = participant
-        .extra
-        .get("connection_security")
-        .and_then(|value| value.as_text());
-    let values = security(federation.values(), federation, own_security)
+    let (host, port) = client::target(federation, participant, federation.admin_port);
+    let values = security::with(federation.values(), federation, participant)
         .with("NAME", participant.name.as_str())
         .with("HOST", host)
         .with("PORT", port);

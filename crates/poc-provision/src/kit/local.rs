@@ -60,10 +60,27 @@ pub(super) fn client(federation: &Federation<'_>, client: &Client) -> Result<Vec
         arguments["num_of_gpus"] = capacity.num_of_gpus.into();
         arguments["mem_per_gpu_in_GiB"] = capacity.mem_per_gpu_in_gib.into();
     }
-    if let Some(allow) = client.allow_log_streaming
+    let general = |key| match federation.project.extra.get(key) {
+        Some(poc_core::project::Value::Bool(value)) => Some(*value),
+        _ => None,
+    };
+    let allow = client
+        .allow_log_streaming
+        .or_else(|| general("allow_log_streaming"));
+    if let Some(allow) = allow
         && let Some(field) = resources.get_mut("allow_log_streaming")
     {
         *field = allow.into();
+    }
+    let allow = client
+        .allow_error_sending
+        .or_else(|| general("allow_error_sending"));
+    if allow != Some(true)
+        && let Some(components) = resources
+            .get_mut("components")
+            .and_then(Value::as_array_mut)
+    {
+        components.retain(|component| component["id"] != "error_log_sender");
     }
     let mut files = vec![File::plain(RESOURCES_DEFAULT, json::to_ascii(&resources)?)];
     files.extend(policies(federation));

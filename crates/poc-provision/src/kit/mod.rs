@@ -6,7 +6,9 @@
 mod admin;
 mod client;
 mod local;
+mod relay;
 mod script;
+mod security;
 mod server;
 mod signature;
 mod template;
@@ -49,11 +51,32 @@ impl Federation<'_> {
             .with("PROJECT", self.project.name.as_str())
             .with("SCHEME", self.scheme.as_str())
             .with("SERVER", server.name.as_str())
-            .with("SERVER_IDENTITY", server.name.as_str())
+            .with("SERVER_IDENTITY", self.identity(server))
             .with("SERVER_HOST", self.server_host.as_str())
             .with("LISTEN_HOST", self.listen_host.as_str())
             .with("FED_LEARN_PORT", self.fed_learn_port)
             .with("ADMIN_PORT", self.admin_port)
+    }
+
+    /// The name by which a participant's certificate is known.
+    fn identity<'p>(&self, participant: &'p Participant) -> &'p str {
+        match &participant.auth_identity {
+            Some(identity) if self.profile.has_place("@AUTH_IDENTITY@") => identity,
+            _ => &participant.name,
+        }
+    }
+
+    /// How a participant talks: asynchronously, where it says so and NVFlare has a driver for that.
+    fn scheme_of<'s>(&self, participant: &Participant, scheme: &'s str) -> &'s str {
+        match scheme {
+            "tcp" if self.uses_aio(participant) => "atcp",
+            "grpc" if self.uses_aio(participant) => "agrpc",
+            other => other,
+        }
+    }
+
+    fn uses_aio(&self, participant: &Participant) -> bool {
+        self.profile.has_aio && participant.use_aio == Some(true)
     }
 
     /// The directories of a participant's kit that have a `signature.json`.
@@ -134,12 +157,10 @@ pub(crate) fn settings(
     participant: &Participant,
 ) -> Result<Vec<File>, Error> {
     match &participant.kind {
-        Kind::Server(server) => server::settings(federation, participant, server),
+        Kind::Server(_) => server::settings(federation, participant),
         Kind::Client(client) => client::settings(federation, participant, client),
-        Kind::Admin(admin) => admin::settings(federation, participant, admin),
-        Kind::Relay(_) => Err(Error::Unsupported {
-            what: format!("the relay `{}`", participant.name),
-        }),
+        Kind::Admin(_) => admin::settings(federation, participant),
+        Kind::Relay(_) => relay::settings(federation, participant),
     }
 }
 
@@ -157,29 +178,22 @@ pub(crate) fn credentials(
     identity: &Identity,
     root_certificate: &str,
 ) -> Result<Vec<File>, Error> {
+    let listens_for_others = participant.listening_host().is_some();
     let base = base(participant.role());
-    Ok(vec![
-        File::plain("startup/rootCA.pem", root_certificate),
-        File::plain(
-            format!("startup/{base}.crt"),
-            identity.certificate_pem.as_str(),
-        ),
-        File::secret(format!("startup/{base}.key"), identity.key.to_pem()?),
-    ])
-}
-
-/// How a participant's connections are secured: `mtls`, unless the participant or the project says
-/// otherwise. Some lines leave the key out of the role file where nobody does.
-fn security(values: Values, federation: &Federation<'_>, own: Option<&str>) -> Values {
-    let general = federation
-        .project
-        .extra
-        .get("connection_security")
-        .and_then(|value| value.as_text());
-    let said = own.or(general).map(str::to_lowercase);
-    values
-        .with("SECURITY", said.as_deref().unwrap_or("mtls"))
-        .with("OWN_SECURITY", said)
+    let mut files = vec![File::plain("startup/rootCA.pem", root_certificate)];
+    let mut pair = |base: &str| {
+        let certificate = identity.certificate_pem.as_str();
+        files.push(File::plain(format!("startup/{base}.crt"), certificate));
+        let key = identity.key.to_pem()?;
+        files.push(File::secret(format!("startup/{base}.key"), key));
+        Ok::<(), Error>(())
+    };
+    pair(base)?;
+    // Whoever listens for others is their server; its certificate names the hosts for that.
+    if listens_for_others && base != server::BASE {
+        pair(server::BASE)?;
+    }
+    Ok(files)
 }
 
 /// Fills the `@KEY@`s of a template.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use poc_core::project::{Kind, Participant, Project, Value};
 
-use super::{Federation, File, client, fill, server};
+use super::{Federation, File, client, fill, relay, server};
 use crate::line::Profile;
 
 /// Scripts and readme of the server and of sites.
@@ -20,7 +20,14 @@ pub(super) fn participant(federation: &Federation<'_>, participant: &Participant
             server::BASE,
             format!("org={org}"),
         ),
-        Kind::Client(_) | Kind::Admin(_) | Kind::Relay(_) => (
+        Kind::Relay(_) => (
+            "relay",
+            "nvflare.private.fed.app.relay.relay",
+            relay::ROLE_FILE,
+            client::BASE,
+            format!("uid={name} org={org}"),
+        ),
+        Kind::Client(_) | Kind::Admin(_) => (
             "client",
             "nvflare.private.fed.app.client.client_train",
             client::ROLE_FILE,

@@ -33,6 +33,8 @@ pub(crate) struct Profile {
     pub(crate) fed_client: &'static str,
     /// An admin's.
     pub(crate) fed_admin: &'static str,
+    /// What relays and listening hosts need, where the line has them.
+    pub(crate) hierarchy: Option<Hierarchy>,
     /// The name of the log configuration in `local/`.
     pub(crate) log_config_name: &'static str,
     /// The log configuration.
@@ -49,6 +51,8 @@ pub(crate) struct Profile {
     pub(crate) authorization: &'static str,
     /// `local/privacy.json.sample` of server and sites.
     pub(crate) privacy_sample: &'static str,
+    /// Whether participants may use asynchronous drivers (`use_aio`).
+    pub(crate) has_aio: bool,
     /// Whether admins get `startup/system_info.ipynb`.
     pub(crate) has_notebook: bool,
     /// Whether there is a `start_all.sh` beside the kits even if the project does not ask for one.
@@ -97,7 +101,24 @@ pub(crate) struct Signed {
     pub(crate) admins: &'static [&'static str],
 }
 
+/// Documents, with `@PLACES@` for values, of whoever does not connect to the server and nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hierarchy {
+    /// A relay's role file.
+    pub(crate) fed_relay: &'static str,
+    /// `local/relay__resources.json` of a site that connects to a relay.
+    pub(crate) relay_resources: &'static str,
+    /// `local/comm_config.json` of whoever listens for others, or connects to a relay.
+    pub(crate) comm_config: &'static str,
+}
+
 impl Profile {
+    /// Whether a role file of this line has a place of that name.
+    pub(crate) fn has_place(&self, place: &str) -> bool {
+        let documents = [self.fed_server, self.fed_client, self.fed_admin];
+        documents.iter().any(|document| document.contains(place))
+    }
+
     /// The profile of a line.
     pub(crate) const fn of(line: Line) -> &'static Self {
         match line {
@@ -134,6 +155,9 @@ mod tests {
                 profile.fed_server,
                 profile.fed_client,
                 profile.fed_admin,
+                profile.hierarchy.map_or("{}", |it| it.fed_relay),
+                profile.hierarchy.map_or("{}", |it| it.relay_resources),
+                profile.hierarchy.map_or("{}", |it| it.comm_config),
                 profile.server_resources,
                 profile.client_resources,
                 profile.authorization,

@@ -21,6 +21,7 @@ pub(super) static PROFILE: Profile = Profile {
     fed_server: include_str!("v2_5/fed_server.json"),
     fed_client: include_str!("v2_5/fed_client.json"),
     fed_admin: include_str!("v2_5/fed_admin.json"),
+    hierarchy: None,
     log_config_name: "log.config.default",
     log_config: include_str!("v2_5/log.config"),
     class_allow_list: "",
@@ -29,6 +30,7 @@ pub(super) static PROFILE: Profile = Profile {
     admin_resources: None,
     authorization: include_str!("v2_5/authorization.json"),
     privacy_sample: include_str!("v2_5/privacy.json"),
+    has_aio: false,
     has_notebook: false,
     has_start_all: false,
 };

@@ -2,7 +2,7 @@
 
 use poc_core::Line;
 
-use super::{Listener, Profile, ServerName, Signed};
+use super::{Hierarchy, Listener, Profile, ServerName, Signed};
 
 pub(super) static PROFILE: Profile = Profile {
     line: Line::V2_6,
@@ -20,6 +20,11 @@ pub(super) static PROFILE: Profile = Profile {
     fed_server: include_str!("v2_6/fed_server.json"),
     fed_client: include_str!("v2_6/fed_client.json"),
     fed_admin: include_str!("v2_5/fed_admin.json"),
+    hierarchy: Some(Hierarchy {
+        fed_relay: include_str!("v2_6/fed_relay.json"),
+        relay_resources: include_str!("v2_6/relay_resources.json"),
+        comm_config: include_str!("v2_6/comm_config.json"),
+    }),
     log_config_name: "log_config.json.default",
     log_config: include_str!("v2_6/log_config.json"),
     class_allow_list: "",
@@ -28,6 +33,7 @@ pub(super) static PROFILE: Profile = Profile {
     admin_resources: None,
     authorization: include_str!("v2_5/authorization.json"),
     privacy_sample: include_str!("v2_5/privacy.json"),
+    has_aio: false,
     has_notebook: true,
     has_start_all: true,
 };

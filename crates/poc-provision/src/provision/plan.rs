@@ -51,6 +51,15 @@ impl<'a> Plan<'a> {
             version.as_ref(),
         )?;
         let mut warnings: Vec<String> = listening.warning.into_iter().collect();
+        warnings.extend(passed_over(project, profile));
+        if builders.require_signed_jobs.is_some() && !profile.has_place("@REQUIRE_SIGNED_JOBS@") {
+            return Err(Error::Unsupported {
+                what: format!(
+                    "`require_signed_jobs`, with kits for NVFlare {},",
+                    profile.line
+                ),
+            });
+        }
         let examples = request
             .examples
             .and_then(|directory| match jobs_dir::resolve(directory) {
@@ -114,7 +123,7 @@ impl<'a> Plan<'a> {
                 (None, distinct(hosts))
             }
             Kind::Admin(admin) => (Some(admin.role.clone()), vec![participant.name.clone()]),
-            Kind::Client(_) | Kind::Relay(_) => (None, vec![participant.name.clone()]),
+            Kind::Client(_) | Kind::Relay(_) => (None, listening_hosts(participant)),
         };
         Subject {
             common_name: self.common_name(participant),
@@ -123,6 +132,17 @@ impl<'a> Plan<'a> {
             hosts,
         }
     }
+}
+
+/// The names that a site or relay answers to: its own, and the hosts that it listens on for others.
+fn listening_hosts(participant: &Participant) -> Vec<String> {
+    let mut hosts = vec![participant.name.as_str()];
+    if let Some(listening) = participant.listening_host() {
+        hosts.extend(listening.default_host.as_deref());
+        hosts.extend(listening.host_names.iter().map(String::as_str));
+        hosts.extend(["localhost", "127.0.0.1"]);
+    }
+    distinct(hosts)
 }
 
 /// Each once, in the order of their first appearance.
@@ -146,31 +166,46 @@ fn refuse_unsupported(project: &Project) -> Result<(), Error> {
         return refuse("running participants in containers".to_owned());
     }
     for participant in project.participants() {
-        let name = &participant.name;
-        let connect_to = match &participant.kind {
-            Kind::Relay(_) => return refuse(format!("the relay `{name}`")),
-            Kind::Client(client) => client.connect_to.as_ref(),
-            Kind::Admin(admin) => admin.connect_to.as_ref(),
-            Kind::Server(_) => None,
-        };
-        if connect_to
-            .and_then(|to| to.name.as_deref())
-            .is_some_and(|to| to != project.server().name)
-        {
-            return refuse(format!("connecting `{name}` to anything but the server"));
-        }
-        for key in [
-            "listening_host",
-            "auth_identity",
-            "custom_ca_cert",
-            "use_aio",
-        ] {
-            if participant.extra.contains_key(key) {
-                return refuse(format!("`{key}` of the participant `{name}`"));
-            }
+        if participant.extra.contains_key("custom_ca_cert") {
+            return refuse(format!(
+                "`custom_ca_cert` of the participant `{}`",
+                participant.name
+            ));
         }
     }
     Ok(())
+}
+
+/// What the line has no place for, and NVFlare of that line passes over in silence.
+fn passed_over(project: &Project, profile: &Profile) -> Vec<String> {
+    let mut found = Vec::new();
+    for participant in project.participants() {
+        let says = [
+            (
+                "connect_to",
+                participant.connect_to().is_some() && profile.hierarchy.is_none(),
+            ),
+            (
+                "listening_host",
+                participant.listening_host().is_some() && profile.hierarchy.is_none(),
+            ),
+            (
+                "auth_identity",
+                participant.auth_identity.is_some() && !profile.has_place("@AUTH_IDENTITY@"),
+            ),
+            ("use_aio", participant.use_aio.is_some() && !profile.has_aio),
+        ];
+        for (key, _) in says
+            .into_iter()
+            .filter(|(_, is_passed_over)| *is_passed_over)
+        {
+            found.push(format!(
+                "NVFlare {} has no `{key}`: it is left out of the kit of {}",
+                profile.line, participant.name
+            ));
+        }
+    }
+    found
 }
 
 #[derive(Default)]
