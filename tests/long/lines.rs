@@ -1,7 +1,7 @@
 //! Every line of NVFlare, from end to end, on the newest release that it has on PyPI. For 2.9, which
 //! all the other tests are about, this says that it is one line among others.
 
-use poc_tests::{Federation, Job, PocTest, poc_test};
+use poc_tests::{Federation, Job, PocTest, SHORT, poc_test, wait_for};
 
 /// A world with that release. NVFlare's own preflight check cannot take a path with a space.
 fn world(release: &str) -> PocTest {
@@ -64,6 +64,15 @@ fn a_line_from_end_to_end(release: &str) {
     // A stop in the middle of a job.
     let job = federation.submit(Job::Waiting);
     federation.wait_running(&job);
+    // The server says so before the processes are there.
+    wait_for("the job's processes", 3 * SHORT, || {
+        let processes = world.processes();
+        let count = |module: &str| {
+            let with = processes.iter().filter(|one| one.command.contains(module));
+            with.count()
+        };
+        (count("runner_process") == 1 && count("worker_process") == 2).then_some(())
+    });
     let stopped = world.poc(["stop", "--format", "json"]).success().data();
     assert!(stopped.to_string().contains(&job), "{stopped}");
     world.assert_nothing_left();

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::builder_args::SCHEMES;
 use super::names::{self, NameError};
 use super::{Kind, PROJECT_ADMIN, Participant, Role, Study};
 use crate::yaml::Place;
@@ -12,9 +13,6 @@ pub(super) type Fault = (Place, String);
 /// The roles that NVFlare knows (`DEFINED_ROLES` in `nvflare/lighter/constants.py`); others work with
 /// an authorization policy of one's own.
 pub(super) const KNOWN_ROLES: [&str; 4] = [PROJECT_ADMIN, "org_admin", "lead", "member"];
-
-/// How processes talk: what needs nothing beyond NVFlare's package.
-const SCHEMES: [&str; 3] = ["tcp", "grpc", "http"];
 
 /// The values of `connection_security`.
 const SECURITY: [&str; 4] = ["mtls", "tls", "clear", "insecure"];

@@ -45,9 +45,22 @@ impl Fields {
         }
     }
 
+    /// A mapping with nothing in it.
+    pub(super) const fn empty(place: Place) -> Self {
+        Self {
+            map: BTreeMap::new(),
+            place,
+        }
+    }
+
     /// The value of a key; `null` counts as not there.
     pub(super) fn take(&mut self, key: &str) -> Option<Value> {
         self.map.remove(key).filter(|value| *value != Value::Null)
+    }
+
+    /// The value of a key, left where it is.
+    pub(super) fn get(&self, key: &str) -> Option<&Value> {
+        self.map.get(key).filter(|value| **value != Value::Null)
     }
 
     pub(super) fn text(&mut self, key: &str, notes: &mut Notes) -> Option<String> {

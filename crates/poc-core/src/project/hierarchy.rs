@@ -61,7 +61,11 @@ impl Members<'_> {
     /// Everything that is wrong with who is above whom.
     pub(super) fn hierarchy_faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (participant, place) in self.iter() {
+        // An admin's `connect_to` names no relay that counts: it is the server that it connects to.
+        let others = self
+            .iter()
+            .filter(|(participant, _)| participant.role() != Role::Admin);
+        for (participant, place) in others {
             if let Kind::Relay(relay) = &participant.kind {
                 match &relay.listening_host {
                     None => faults.push((
@@ -85,16 +89,14 @@ impl Members<'_> {
                 let Some(name) = name.filter(|name| !self.is(name, Role::Server)) else {
                     continue;
                 };
-                let message = if participant.role() == Role::Admin {
-                    "an admin connects to the server, and to no relay".to_owned()
-                } else if !self.is(name, role) {
+                let message = if !self.is(name, role) {
                     // It may be one that could not be read.
                     if self.incomplete {
                         continue;
                     }
                     format!("`{name}` is neither the server nor a {what} of the project")
                 } else if self.is_in_a_circle(participant, role) {
-                    "it leads back to itself".to_owned()
+                    "it never leads to the server".to_owned()
                 } else {
                     continue;
                 };

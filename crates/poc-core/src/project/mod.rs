@@ -6,6 +6,7 @@
 //! gives the file that NVFlare itself would write.
 
 mod builder;
+mod builder_args;
 mod check;
 mod default;
 mod fields;

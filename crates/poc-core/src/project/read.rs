@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8Path;
 
 use super::builder::{Builder, BuilderKind};
+use super::builder_args;
 use super::check::{self, KNOWN_ROLES};
 use super::fields::{Fields, Notes};
 use super::participant::{
@@ -408,18 +409,9 @@ fn read_builders(fields: &mut Fields, notes: &mut Notes) -> (Vec<Builder>, Optio
             notes.fault(place, format!("`{path}` is no builder whose work poc does; its part of the kits would be missing"));
             continue;
         };
-        let at = top.index(index).key("args");
-        let mut args = args.map(Fields::into_rest).unwrap_or_default();
-        for argument in args.keys().filter(|argument| !kind.takes(argument)) {
-            let message = format!("NVFlare's `{path}` takes no `{argument}`");
-            notes.fault(at.key(argument), message);
-        }
-        if let Some(days) = args.get("root_valid_days")
-            && !matches!(days, Value::Int(1..))
-        {
-            let message = "a number of days from 1 on is expected";
-            notes.fault(at.key("root_valid_days"), message);
-        }
+        let args = args.unwrap_or_else(|| Fields::empty(fields.place.key("args")));
+        builder_args::check(kind, &args, notes);
+        let mut args = args.into_rest();
         if kind == BuilderKind::StaticFile
             && let Some(image) = args.remove("docker_image")
         {

@@ -273,11 +273,11 @@ fn what_is_no_project_says_so() {
 fn unknown_keys_are_kept_and_named() {
     let text = with("packager:\n  path: some.Packager\nnotes: yes\n").replace(
         "- name: site-1\n",
-        "- name: site-1\n  listening_host: localhost\n  colour: blue\n  allow_log_streaming: no\n",
+        "- name: site-1\n  cc_config: x.yml\n  colour: blue\n  allow_log_streaming: no\n",
     );
     let Loaded { project, warnings } = parse(&text).unwrap();
     insta::assert_snapshot!(warnings.join("\n"), @r"
-    line 35: participants[4].listening_host: kept, but poc makes nothing of it
+    line 35: participants[4].cc_config: kept, but poc makes nothing of it
     line 36: participants[4].colour: an unknown key, kept as it is
     line 43: packager: kept, but poc makes nothing of it
     line 45: notes: an unknown key, kept as it is
@@ -458,10 +458,64 @@ fn what_is_wrong_with_a_hierarchy_is_named_with_its_line() {
             "parent: server, connect_to: {name: server}",
             "parent: c2, connect_to: {name: c1}",
         )
-        .replace("connect_to: 127.0.0.1", "connect_to: {name: r1}")
         .replace("auth_identity: somebody", "auth_identity: ' '")
         .replace("use_aio: true", "use_aio: 1");
-    insta::assert_snapshot!(refused(&text), @"");
+    insta::assert_snapshot!(refused(&text), @r"
+    project.yml is not a valid project, 14 problems:
+      line 1: connection_security: `open` is not one of mtls, tls, clear
+      line 2: allow_log_streaming: true or false is expected, but this is text
+      line 7: participants[1].listening_host: `uucp` is not one of http, grpc, tcp
+      line 7: participants[1].connect_to: it never leads to the server
+      line 8: participants[2].listening_host: `a_b` is not a name that NVFlare takes: a host name of letters, digits, `-` and `.`
+      line 8: participants[2].listening_host: `port` is missing, and a relay needs one
+      line 8: participants[2].connect_to: it never leads to the server
+      line 9: participants[3].connect_to: it never leads to the server
+      line 10: participants[4].use_aio: true or false is expected, but this is a number
+      line 10: participants[4].auth_identity: a name is empty
+      line 10: participants[4].connect_to: it never leads to the server
+      line 10: participants[4].parent: `c9` is neither the server nor a client of the project
+      line 11: participants[5].connect_to: `c1` is neither the server nor a relay of the project
+      line 11: participants[5].parent: it never leads to the server
+    ");
+}
+
+#[test]
+fn arguments_of_builders_are_checked_with_the_rest() {
+    let text = with("").replace("      path: nvflare", "  path: nvflare");
+    let at = text.find("builders:").unwrap();
+    let end = text[at..].find("description:").unwrap() + at;
+    let builders = "\
+builders:
+- path: nvflare.lighter.impl.workspace.WorkspaceBuilder
+  args: {templates: x}
+- path: nvflare.lighter.impl.static_file.StaticFileBuilder
+  args: {config_folder: conf, scheme: uucp, require_signed_jobs: 1, colour: blue}
+- path: nvflare.lighter.impl.cert.CertBuilder
+  args: {root_valid_days: 0}
+- path: nvflare.lighter.impl.edge.EdgeBuilder
+";
+    let text = format!("{}{builders}{}", &text[..at], &text[end..]);
+    insta::assert_snapshot!(refused(&text), @r"
+    project.yml is not a valid project, 6 problems:
+      line 4: builders[0].args.templates: NVFlare's `nvflare.lighter.impl.workspace.WorkspaceBuilder` takes no `templates`
+      line 6: builders[1].args.scheme: not one of http, grpc, tcp
+      line 6: builders[1].args.config_folder: only `config` is supported, which is where NVFlare's jobs have their configuration
+      line 6: builders[1].args.require_signed_jobs: neither true nor false
+      line 8: builders[2].args.root_valid_days: a number of days from 1 on is expected, to 36500
+      line 9: builders[3].path: `nvflare.lighter.impl.edge.EdgeBuilder` is no builder whose work poc does; its part of the kits would be missing
+    ");
+    let text = text
+        .replace("args: {templates: x}", "args: {template_file: a.yml}")
+        .replace(
+            "conf, scheme: uucp, require_signed_jobs: 1",
+            "config, scheme: GRPC, overseer_agent: {path: x}",
+        )
+        .replace("root_valid_days: 0", "root_valid_days: 30")
+        .replace("- path: nvflare.lighter.impl.edge.EdgeBuilder\n", "");
+    insta::assert_snapshot!(parse(&text).unwrap().warnings.join("\n"), @r"
+    line 6: builders[1].args.colour: this builder has no such argument; it has no effect
+    line 6: builders[1].args.overseer_agent: poc runs no overseer: sites find the server by its address
+    ");
 }
 
 #[test]
