@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs::File, io::Write as _, thread, time::Duratio
 
 use poc_launch::admin::Op;
 use poc_tests::{SHORT, is_alive, send, wait_until};
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, getsid};
 use serde_json::Value;
 
 use crate::{
@@ -133,11 +133,24 @@ impl Round<'_> {
         let Some(pid) = self.expected.supervisor.take() else {
             return;
         };
+        self.wake_up_those_in_its_session();
         send(pid, Signal::KILL);
         killed.supervisor = true;
         // Whether it still saw the deaths before its own is a matter of luck.
         for (name, _) in &killed.participants {
             self.expected.of(name).restarts = None;
+        }
+    }
+
+    /// The kernel ends a halted process whose group becomes an orphan: one that was executed, since it
+    /// has no session of its own.
+    fn wake_up_those_in_its_session(&mut self) {
+        for expected in self.expected.participants.values_mut() {
+            let pid = expected.pid.filter(|_| expected.does == Does::Halt);
+            if let Some(pid) = pid.filter(|pid| !leads_a_session(*pid)) {
+                send(pid, Signal::CONT);
+                expected.does = Does::Run;
+            }
         }
     }
 
@@ -460,6 +473,11 @@ impl Round<'_> {
         }
         assert!(seen::cookie(self.stage).is_some_and(|cookie| cookie.len() == 36));
     }
+}
+
+fn leads_a_session(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| getsid(Some(pid)) == Ok(pid))
 }
 
 /// Halts a process, and waits until it is.

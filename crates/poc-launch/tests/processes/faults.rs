@@ -16,6 +16,7 @@ crate::tests![
     one_that_cannot_live_is_given_up,
     a_killed_supervisor_takes_nobody_with_it,
     a_killed_supervisor_can_be_stopped_after,
+    one_of_whom_nothing_was_put_down_is_taken_over,
     a_halted_supervisor_is_stopped_too,
     a_supervisor_that_is_lost_during_a_stop_does_not_spoil_it,
     one_that_ignores_sigterm_is_killed,
@@ -86,12 +87,18 @@ fn one_that_cannot_live_is_given_up() {
 }
 
 fn a_killed_supervisor_takes_nobody_with_it() {
-    let mut poc = Poc::new(2);
+    let poc = Poc::new(2);
+    let come_up = comes_up(&poc.kit("site-2"));
+    let orphan = "(setsid sleep 600 & echo $! > orphan)";
+    let mut poc = poc.script("site-2", &format!("{orphan}; {come_up}; {STAY}"));
     poc.start().unwrap();
     let pids = ["server", "site-1", "site-2"].map(|name| poc.pid(name));
+    let orphan = fs_err::read_to_string(poc.kit("site-2").dir.join("orphan")).unwrap();
+    let orphan = orphan.trim().parse().unwrap();
     let supervisor = poc.supervisor();
     signal_pid(supervisor, Signal::KILL);
     wait_for("its end", || (!is_alive(supervisor)).then_some(()));
+    assert!(is_alive(orphan));
     let status = poc.status();
     assert_eq!(status.state, PocState::Running);
     assert_eq!(status.supervisor, None);
@@ -107,6 +114,8 @@ fn a_killed_supervisor_takes_nobody_with_it() {
     assert!(started.ready, "{started:?}");
     assert_eq!([poc.pid("server"), poc.pid("site-1")], pids[..2]);
     assert_ne!(poc.pid("site-2"), pids[2]);
+    // What it had left behind goes before it comes back.
+    wait_for("its end", || (!is_alive(orphan)).then_some(()));
     let history = poc.history();
     assert!(
         history.iter().any(|line| line == "adopted server"),
@@ -137,6 +146,21 @@ fn a_killed_supervisor_can_be_stopped_after() {
     assert_eq!(stopped.remaining, ["server", "site-2"]);
     let stopped = poc.stop_all();
     assert_eq!(stopped.stopped, ["server", "site-2"]);
+}
+
+/// The supervisor may die between the birth of a process and the moment that puts it down.
+fn one_of_whom_nothing_was_put_down_is_taken_over() {
+    let poc = Poc::new(1);
+    poc.start().unwrap();
+    let (pids, supervisor) = ([poc.pid("server"), poc.pid("site-1")], poc.supervisor());
+    signal_pid(supervisor, Signal::KILL);
+    wait_for("its end", || (!is_alive(supervisor)).then_some(()));
+    fs_err::remove_file(poc.prepared.workspace.poc_dir().join("state.json")).unwrap();
+    fs_err::remove_file(poc.kit("site-1").pid_file()).unwrap();
+    assert!(poc.start().unwrap().ready);
+    assert_eq!([poc.pid("server"), poc.pid("site-1")], pids);
+    assert_eq!(poc.of("site-1").daemon_pid, Some(poc.supervisor()));
+    poc.stop_all();
 }
 
 fn a_halted_supervisor_is_stopped_too() {

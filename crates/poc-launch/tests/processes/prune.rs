@@ -109,6 +109,7 @@ fn a_new_poc_in_the_same_place_is_left_alone() {
         panic!("one POC");
     };
     assert_eq!(left.why, Why::WorkspaceReplaced);
+    assert!(old.iter().all(|pid| is_alive(*pid)), "they are not its own");
     end(left);
     assert!(old.iter().all(|pid| !is_alive(*pid)));
     assert!(new.iter().all(|pid| is_alive(*pid)));

@@ -165,7 +165,9 @@ def as_bytes(text):
 
 def settle(request, fresh, replies):
     """Makes the forked process what execve would have made it, short of running its program."""
-    os.setpgid(0, 0)
+    # A session, and so a group. A group alone, in the supervisor's session, would be an orphan at that
+    # one's death, and a halted process in it be ended by the kernel.
+    os.setsid()
     nothing = os.open(os.devnull, os.O_RDONLY)
     log = os.open(as_bytes(request["log"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     for source, target in ((nothing, 0), (log, 1), (log, 2)):

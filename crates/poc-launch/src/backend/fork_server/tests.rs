@@ -124,7 +124,7 @@ fn it_runs_where_and_with_what_the_plan_says() {
         print(os.getcwd(), sys.argv, sorted(os.environ), os.environb[b'B'])\n\
         print(open('/proc/self/cmdline').read().rstrip('\\0').split('\\0')[3:])\n\
         print(sorted(os.listdir('/proc/self/fd')))\n\
-        print(os.getpgid(0) == os.getpid(), os.getppid(), sys.stdin.read(), file=sys.stderr)\n\
+        print(os.getpgid(0) == os.getpid() == os.getsid(0), os.getppid(), sys.stdin.read(), file=sys.stderr)\n\
         sys.exit(3)";
     let strange = OsString::from_vec(vec![b'x', 0xff, b'y']);
     // With no locale Python sets a variable by itself, executed or not.

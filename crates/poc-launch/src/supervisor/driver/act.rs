@@ -14,10 +14,10 @@ use super::{Child, Driver, notice};
 use crate::Error;
 use crate::plan::ParticipantPlan;
 use crate::process::pid_file;
-use crate::process::{Cgroup, Identity, Scope};
+use crate::process::{Cgroup, Found, Identity, Kind, Scope, Sign};
 use crate::ready::{self, Progress};
 use crate::supervisor::state::{Action, Event, Phase};
-use crate::supervisor::{Happening, event_log};
+use crate::supervisor::{Happening, event_log, of_participant};
 
 /// How much of a log the report of a death shows.
 const TAIL: usize = 40;
@@ -107,18 +107,25 @@ impl Driver<'_> {
 
     // Starting
 
-    /// Takes over what an earlier supervisor had started and what still runs.
+    /// Takes over what an earlier supervisor had started and what still runs, and ends what those left
+    /// that do not run any more: nobody has seen them die.
     pub(super) fn adopt(&mut self) -> Result<(), Error> {
         let record = Record::load(&self.workspace);
         let known = record.identities();
+        let found = self.scope_of_plan().find()?;
         for plan in self.plan.participants.clone() {
             let scope = self.scope_of(&plan);
+            let there = its_process(&found, &plan);
             let recorded = record.participants.get(&plan.name);
             let identity = match recorded.filter(|recorded| recorded.identity.is_alive()) {
                 Some(recorded) => Some(recorded.identity.clone()),
                 None => match pid_file::judge(&plan.kit().pid_file(), &known, &scope)? {
                     pid_file::Judgement::Ours { identity, .. } => Some(identity),
-                    _ => None,
+                    // Its supervisor may have died before it could put down that it was there. One that
+                    // is not of this POC, by its cookie, is not taken over.
+                    _ => there
+                        .filter(|it| it.sign == Sign::Cookie)
+                        .map(|it| it.identity.clone()),
                 },
             };
             let process = identity
@@ -126,6 +133,10 @@ impl Driver<'_> {
                 .map(crate::backend::Adopted::take)
                 .transpose()?;
             let (Some(identity), Some(process)) = (identity, process.flatten()) else {
+                let left = of_participant(found.clone(), Some(&plan.directory), &plan.name);
+                if there.is_none() && !left.is_empty() {
+                    self.sweep(&plan.name);
+                }
                 continue;
             };
             let ready = recorded.is_some_and(|recorded| recorded.ready)
@@ -274,6 +285,16 @@ impl Driver<'_> {
         }
     }
 
+    /// Everything that this supervisor may have to do with.
+    fn scope_of_plan(&self) -> Scope {
+        let participants = self.plan.participants.iter();
+        Scope {
+            workspace: self.workspace.root().to_owned(),
+            kits: participants.map(|plan| plan.directory.clone()).collect(),
+            cookie: Some(self.cookie.clone()),
+        }
+    }
+
     /// Everything that this supervisor has to do with.
     pub(super) fn scope(&self) -> Scope {
         let kits = self.plan.participants.iter();
@@ -388,6 +409,13 @@ impl Driver<'_> {
             _ => Vec::new(),
         }
     }
+}
+
+/// The process of a participant's kit, whoever started it.
+fn its_process<'a>(found: &'a [Found], plan: &ParticipantPlan) -> Option<&'a Found> {
+    found.iter().find(|it| {
+        matches!(it.kind, Kind::Server | Kind::Client) && it.kit.as_ref() == Some(&plan.directory)
+    })
 }
 
 /// A participant as the core knows it.
