@@ -16,16 +16,17 @@ pub struct Build {
 }
 
 impl Build {
-    /// For a program that is no test: with this `poc`, or where none is named with the repository's,
-    /// which is built in the profile `release` or `dev`, and with a directory for what outlives a run.
+    /// For a program of this `package` that is no test: with this `poc`, or where none is named with the
+    /// repository's, which is built in the profile `release` or `dev`, and with a directory for what
+    /// outlives a run.
     ///
     /// # Panics
     ///
     /// When the build fails.
-    pub fn of(poc: Option<&Utf8Path>, profile: &str, tmp: &Utf8Path) -> Self {
+    pub fn of(poc: Option<&Utf8Path>, package: &str, profile: &str, tmp: &Utf8Path) -> Self {
         let poc = match poc {
             Some(poc) => camino::absolute_utf8(poc).unwrap(),
-            None => build(profile),
+            None => build(package, profile),
         };
         Self {
             // As long-lived as the program, like what a test has at compile time.
@@ -41,11 +42,14 @@ impl Build {
 }
 
 /// Builds this repository's `poc` and gives its path.
-fn build(profile: &str) -> Utf8PathBuf {
+fn build(package: &str, profile: &str) -> Utf8PathBuf {
     let manifest = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     // Cargo itself knows best where the target directory is.
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--profile", profile, "--package", "poc-cli"])
+        .args(["build", "--profile", profile, "--bin", "poc"])
+        // Together they have the features of dependencies with which the program itself was built, and
+        // next to nothing is built again.
+        .args(["--package", "poc-cli", "--package", package])
         .args(["--message-format", "json-render-diagnostics"])
         .args(["--manifest-path", manifest.as_str()])
         .stderr(Stdio::inherit())

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let tmp = std::env::temp_dir().join("poc-bench");
     let tmp = Utf8Path::from_path(&tmp).unwrap_or(Utf8Path::new("."));
-    let build = Build::of(args.poc.as_deref(), "release", tmp);
+    let build = Build::of(args.poc.as_deref(), env!("CARGO_PKG_NAME"), "release", tmp);
     let python = args
         .upstream
         .as_deref()

@@ -88,7 +88,7 @@ fn main() -> ExitCode {
     } else {
         "release"
     };
-    let build = Build::of(args.poc.as_deref(), profile, &tmp());
+    let build = Build::of(args.poc.as_deref(), env!("CARGO_PKG_NAME"), profile, &tmp());
     let python = match &args.python {
         // A virtual environment *is* its link to a Python: not resolved.
         Some(python) => camino::absolute_utf8(python).unwrap(),
