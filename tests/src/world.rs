@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, ffi::OsStr, sync::OnceLock, thread};
+use std::{
+    collections::BTreeMap,
+    ffi::OsStr,
+    sync::{Mutex, OnceLock},
+    thread,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
@@ -19,6 +24,7 @@ pub struct PocTest {
     port: Port,
     disk: Option<SmallDisk>,
     admin_port: OnceLock<Port>,
+    further_ports: Mutex<Vec<Port>>,
 }
 
 impl PocTest {
@@ -40,6 +46,7 @@ impl PocTest {
             port: Port::reserve(build),
             disk: None,
             admin_port: OnceLock::new(),
+            further_ports: Mutex::default(),
             directory,
             root,
         }
@@ -151,6 +158,14 @@ impl PocTest {
     pub fn admin_port(&self) -> u16 {
         let reserve = || Port::reserve(&self.build);
         self.admin_port.get_or_init(reserve).number()
+    }
+
+    /// Yet another port that no other test uses, at each call.
+    pub fn further_port(&self) -> u16 {
+        let port = Port::reserve(&self.build);
+        let number = port.number();
+        self.further_ports.lock().unwrap().push(port);
+        number
     }
 
     /// The configured Python.

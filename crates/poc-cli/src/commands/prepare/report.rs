@@ -18,6 +18,7 @@ pub(crate) struct Data {
     prod_dir: Utf8PathBuf,
     server: String,
     pub(crate) clients: Vec<String>,
+    relays: Vec<String>,
     admins: Vec<String>,
     flare_version: String,
     /// Whether a Python with that NVFlare is there to start it.
@@ -66,6 +67,7 @@ pub(super) fn data(
         prod_dir: provisioned.prod_dir,
         server: project.server().name.clone(),
         clients: names(&mut project.clients()),
+        relays: names(&mut project.relays()),
         admins: names(&mut project.admins()),
         flare_version: plan
             .flare_version
@@ -124,6 +126,9 @@ pub(super) fn text(data: &Data) -> String {
             reach(&data.listen)
         ),
     );
+    if !data.relays.is_empty() {
+        line("relays", words::list(&data.relays));
+    }
     line("sites", words::list(&data.clients));
     line("admins", words::list(&data.admins));
     line("startup kits", style::literal(&data.prod_dir));
@@ -192,6 +197,7 @@ mod tests {
             prod_dir: "/tmp/nvflare/poc/example_project/prod_00".into(),
             server: "server".into(),
             clients: vec!["site-1".into(), "site-2".into()],
+            relays: vec![],
             admins: vec!["admin@nvidia.com".into()],
             flare_version: "2.9.0".into(),
             runtime_found: true,
@@ -271,6 +277,7 @@ mod tests {
             "site-1",
             "site-2"
           ],
+          "relays": [],
           "admins": [
             "admin@nvidia.com"
           ],
