@@ -14,6 +14,7 @@ import io
 import json
 import logging
 import os
+import re
 import sys
 import tempfile
 
@@ -42,7 +43,8 @@ def leaves(tree, path=()):
         if isinstance(value, ConfigTree) and value:
             found.update(leaves(value, here))
         else:
-            found[here] = repr(value)
+            # Some of pyhocon's own show where they lie in memory.
+            found[here] = re.sub(r" at 0x[0-9a-f]+", "", repr(value))
     return found
 
 

@@ -124,10 +124,10 @@ fn damaged(chance: &mut Seeded, corpus: &[String]) -> String {
 /// What both say of many files: how often they agree, and where they do not.
 #[derive(Default)]
 struct Tally {
-    both_accept: u64,
-    both_refuse: u64,
+    both_accept: usize,
+    both_refuse: usize,
     /// How often each listed difference came.
-    listed: BTreeMap<&'static str, u64>,
+    listed: BTreeMap<&'static str, usize>,
     unlisted: Vec<String>,
 }
 
@@ -153,7 +153,7 @@ impl Tally {
     }
 
     #[track_caller]
-    fn conclude(self, cases: u64) {
+    fn conclude(self, cases: usize) {
         let summary = format!(
             "both accept {}, both refuse {}, listed differences {:#?}",
             self.both_accept, self.both_refuse, self.listed
@@ -213,7 +213,7 @@ fn damaged_config_files() {
     fs_err::create_dir_all(&directory).unwrap();
     let file = directory.join("config.conf");
     let mut tally = Tally::default();
-    for seed in 0..cases(200) {
+    for seed in cases() {
         let mut chance = Seeded::new(seed);
         let text = damaged(&mut chance, &corpus);
         let parsed = catch_unwind(AssertUnwindSafe(|| {
@@ -260,7 +260,7 @@ fn damaged_config_files() {
         );
         tally.note(seed, &text, &ours, &theirs, reason);
     }
-    tally.conclude(cases(200));
+    tally.conclude(cases().count());
 }
 
 /// Why a project.yml may be judged otherwise than by NVFlare.
@@ -278,7 +278,7 @@ fn project_reason(text: &str, ours: Option<&str>, theirs: Option<&str>) -> Optio
             None
         }
         (Some(ours), None) => {
-            const STRICTER: [(&str, &str); 8] = [
+            const STRICTER: [(&str, &str); 9] = [
                 (
                     "comes twice",
                     "a key that comes twice: NVFlare takes the last, and one of them is not meant",
@@ -290,6 +290,10 @@ fn project_reason(text: &str, ours: Option<&str>, theirs: Option<&str>) -> Optio
                 (
                     "is not one of server, client, admin, relay",
                     "an unknown type, which NVFlare 2.9 leaves out",
+                ),
+                (
+                    "default_host: `",
+                    "a `default_host` that is none, which NVFlare's POC overwrites unread",
                 ),
                 (
                     "a port is a number",
@@ -325,7 +329,7 @@ fn damaged_projects() {
         corpus.push(project.to_yaml(line));
     }
     let mut tally = Tally::default();
-    for seed in 0..cases(200) {
+    for seed in cases() {
         let mut chance = Seeded::new(seed);
         let text = damaged(&mut chance, &corpus);
         let Ok(parsed) = catch_unwind(|| Project::parse(&text, Utf8Path::new("project.yml")))
@@ -369,5 +373,5 @@ fn damaged_projects() {
         );
         tally.note(seed, &text, &ours, &theirs, reason);
     }
-    tally.conclude(cases(200));
+    tally.conclude(cases().count());
 }

@@ -2,18 +2,18 @@
 //! NVFlare's provisioning for project.yml.
 //!
 //! `POC_TEST_CASES` says how many cases each test tries; the default is for every day, and 10,000 is
-//! what has been promised. A failure names the seed of its case.
+//! what has been promised. A failure names the seed of its case, which `POC_TEST_FIRST` begins with.
 
 mod config;
 mod hostile;
 mod judge;
 mod seeded;
 
-/// How many cases to try.
-fn cases(default: u64) -> u64 {
+/// The seeds of the cases to try.
+fn cases() -> std::ops::Range<u64> {
+    const EVERY_DAY: u64 = 200;
     let asked = poc_core::env::Env::from_process();
-    let asked = asked
-        .text("POC_TEST_CASES")
-        .and_then(|text| text.parse().ok());
-    asked.unwrap_or(default)
+    let number = |name| asked.text(name).and_then(|text| text.parse().ok());
+    let first = number("POC_TEST_FIRST").unwrap_or(0);
+    first..first + number("POC_TEST_CASES").unwrap_or(EVERY_DAY)
 }

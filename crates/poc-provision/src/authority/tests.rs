@@ -332,6 +332,46 @@ fn an_authority_that_cannot_be_kept_says_why() {
     assert!(gone.to_string().contains("there is no such file"), "{gone}");
 }
 
+#[test]
+fn an_expired_authority_goes_on_under_its_old_key() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(directory.path())
+        .unwrap()
+        .join("cert.json");
+    let old = authority();
+    fs_err::write(&path, state::to_json(&old, &[]).unwrap()).unwrap();
+    let later = old.not_after() + 1;
+    let refused = load(&path, later).unwrap_err();
+    assert!(
+        matches!(refused, Error::AuthorityUnusable { expired: true, .. }),
+        "{refused}"
+    );
+
+    let mut state = State::load(&path).unwrap();
+    let renewed = state
+        .authority_of_any_age()
+        .unwrap()
+        .renew(later, VALID_DAYS)
+        .unwrap();
+    assert!(renewed.is_same(&old.held()));
+    let site = renewed
+        .issue(
+            &subject("site-1", None, &["site-1"]),
+            keys(1).remove(0),
+            later,
+        )
+        .unwrap();
+    let site = X509::from_pem(site.certificate_pem.as_bytes()).unwrap();
+    assert_eq!(renewed.flaw_of(&site, later).unwrap(), None);
+    assert_eq!(
+        old.flaw_of(&site, later).unwrap().as_deref(),
+        Some("certificate has expired")
+    );
+    state.set_root(&renewed).unwrap();
+    state.save().unwrap();
+    assert_eq!(load(&path, later).unwrap().not_after(), renewed.not_after());
+}
+
 /// Its basic constraints are not critical.
 fn root_of_nvflare_2_6() -> (X509, PrivateKey) {
     let key = keys(1).remove(0);
