@@ -353,3 +353,21 @@ fn a_jobs_directory_that_is_not_there() {
     // Neither -j nor NVFLARE_HOME.
     refused(&world, &["prepare-jobs-dir"], 4, "INVALID_ARGS");
 }
+
+/// An unset variable in quotes (`--workspace "$POC"`) means no other workspace.
+#[test]
+fn a_workspace_without_a_name_is_no_workspace() {
+    let world = poc_test!();
+    world.prepare(1);
+    for empty in ["", " "] {
+        for line in [
+            &["--workspace", empty, "clean"][..],
+            &["clean", "--workspace", empty],
+            &["prepare", "--force", "--workspace", empty],
+        ] {
+            let output = world.poc([line, &["--format", "json"]].concat()).code(4);
+            assert_eq!(output.error_code(), "INVALID_ARGS");
+        }
+    }
+    assert!(world.workspace().join("project.yml").exists());
+}

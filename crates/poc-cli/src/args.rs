@@ -49,7 +49,7 @@ pub(crate) struct Global {
     pub(crate) format: Option<Format>,
 
     /// The POC workspace [default: $NVFLARE_POC_WORKSPACE, config.conf, /tmp/nvflare/poc]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", value_parser = directory)]
     pub(crate) workspace: Option<Utf8PathBuf>,
 
     /// When to use colours
@@ -65,6 +65,15 @@ pub(crate) struct Global {
     /// Say on stderr what is done in detail, and show errors with all their causes [also: -debug]
     #[arg(long, global = true)]
     pub(crate) debug: bool,
+}
+
+/// A directory that is named. An empty word is an unset shell variable in quotes: to take the
+/// default in its place would be to work on, or remove, another directory than was meant.
+pub(crate) fn directory(text: &str) -> Result<Utf8PathBuf, String> {
+    if text.trim().is_empty() {
+        return Err("it names no directory".to_owned());
+    }
+    Ok(Utf8PathBuf::from(text))
 }
 
 /// The commands, in the order of the help text.

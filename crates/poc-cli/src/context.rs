@@ -101,6 +101,69 @@ impl Context {
         prepared_in(&self.settings()?)
     }
 
+    /// Every setting, for commands that only look at a POC, or end it: config.conf does not matter to
+    /// them where the command line or the environment names the workspace, so that one that cannot be
+    /// used is only warned of.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::settings`], where nothing else names the workspace.
+    pub(crate) fn settings_to_look(&self) -> Result<Settings, CliError> {
+        let error = match self.settings() {
+            Ok(settings) => return Ok(settings),
+            Err(error) => error,
+        };
+        let named = self.workspace.is_some()
+            || self
+                .env
+                .utf8_path(env::NVFLARE_POC_WORKSPACE.name)?
+                .is_some();
+        if !named {
+            return Err(error);
+        }
+        self.printer.warning(&format!(
+            "config.conf is left out of account: {}",
+            error.full_message()
+        ));
+        let overrides = Overrides {
+            workspace: self.workspace.clone(),
+            ..Overrides::default()
+        };
+        let empty = ConfigFile::parse(&ConfigFile::path_in(&self.env.home()?), "")?;
+        Ok(Settings::resolve(
+            &overrides,
+            &self.env,
+            &empty,
+            &current_directory()?,
+        )?)
+    }
+
+    /// The prepared POC, or what is left of a damaged one: for looking at it and for ending it.
+    ///
+    /// # Errors
+    ///
+    /// When there is none; as [`Context::settings_to_look`].
+    pub(crate) fn salvaged(&self) -> Result<Prepared, CliError> {
+        let settings = self.settings_to_look()?;
+        self.salvaged_in(&Workspace::new(&settings.workspace.value))
+    }
+
+    /// The same, of that workspace.
+    ///
+    /// # Errors
+    ///
+    /// When there is none.
+    pub(crate) fn salvaged_in(&self, workspace: &Workspace) -> Result<Prepared, CliError> {
+        let salvaged = workspace.salvage()?;
+        if let Some(damage) = salvaged.damage {
+            self.printer.warning(&format!(
+                "the POC is damaged, and known by its startup kits: {}",
+                CliError::from(damage).full_message()
+            ));
+        }
+        Ok(salvaged.prepared)
+    }
+
     /// A path as people like to read it: `~` for the home directory.
     pub(crate) fn short(&self, path: &Utf8Path) -> String {
         match self

@@ -112,7 +112,17 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// There is no server or site of that name with a startup kit.
+    /// A server or site of the project has no startup kit.
+    #[error("{name}'s startup kit is missing in {prod_dir}")]
+    KitMissing {
+        /// Its name.
+        name: String,
+        /// Where the kits lie.
+        prod_dir: Utf8PathBuf,
+        /// Whether one can be made without preparing all anew.
+        replaceable: bool,
+    },
+    /// There is no server or site of that name.
     #[error("there is no server or site named `{name}`")]
     UnknownParticipant {
         /// What was asked for.
@@ -272,6 +282,15 @@ fn pids_text(pids: &[u32]) -> String {
     format!("{noun} {}", list.join(", "))
 }
 
+/// How to get a kit that is missing.
+pub(crate) fn remedy_for_missing(name: &str, replaceable: bool) -> String {
+    if replaceable {
+        format!("`poc add-site {name}` makes a new one, or put it back")
+    } else {
+        "`poc prepare --force` makes all kits anew, or put it back".to_owned()
+    }
+}
+
 impl Hint for Error {
     fn hints(&self) -> Vec<String> {
         match self {
@@ -332,6 +351,12 @@ impl Hint for Error {
                 vec!["stop the POC that uses it with `poc stop`".to_owned()]
             }
             Self::SpawnUnavailable { .. } => vec!["`--spawn exec` works always".to_owned()],
+            Self::KitMissing {
+                name, replaceable, ..
+            } => vec![
+                remedy_for_missing(name, *replaceable),
+                format!("or start the others with `poc start -ex {name}`"),
+            ],
             Self::UnknownParticipant { name, known } => {
                 let list = format!("there are: {}", known.join(", "));
                 let nearest = poc_core::nearest(name, known.iter().map(String::as_str));

@@ -5,6 +5,7 @@
 //! The table in docs/design/supervision.md names the test of each fault.
 
 mod boot;
+mod damage;
 mod disk;
 mod habits;
 mod halted;

@@ -45,7 +45,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
 ///
 /// When it is no POC, or runs and may not be stopped; nothing is removed then.
 pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
-    let settings = context.settings()?;
+    let settings = context.settings_to_look()?;
     let workspace = Workspace::new(&settings.workspace.value);
     let mut data = Data {
         workspace: workspace.root().to_owned(),
@@ -75,18 +75,40 @@ pub(crate) fn clean(context: &Context, force: bool) -> Result<Data, CliError> {
             }
             Recognised::Broken { .. } => {
                 keep_path = !prepare::owns_config_path(&workspace);
-                prepare::refuse_supervised(&workspace)?;
+                // Also what no supervisor keeps any more must not outlive its workspace.
+                match context.salvaged_in(&workspace) {
+                    Ok(prepared) => data.stopped = stopped(context, &prepared, force)?,
+                    Err(_) => prepare::refuse_supervised(&workspace)?,
+                }
                 remove(context, &workspace, &lock)?;
                 data.status = "removed";
             }
         }
     }
-    // Where there is none, none is made.
-    data.config_changed = data.config_file.exists()
-        && ConfigFile::edit(&data.config_file, |config| {
-            Ok(config.forget(workspace.root(), keep_path))
-        })?;
+    data.config_changed = forget(context, &data, keep_path)?;
     Ok(data)
+}
+
+/// Takes the workspace out of config.conf; whether it was in there. Where there is no such file, none
+/// is made.
+fn forget(context: &Context, data: &Data, keep_path: bool) -> Result<bool, CliError> {
+    if !data.config_file.exists() {
+        return Ok(false);
+    }
+    let edited = ConfigFile::edit(&data.config_file, |config| {
+        Ok(config.forget(&data.workspace, keep_path))
+    });
+    match edited {
+        // Warned of already, and the workspace is gone: whoever repairs the file takes that out too.
+        Err(poc_core::Error::ConfigSyntax { .. }) => {
+            context.printer.warning(&format!(
+                "what {} says of the workspace stays in it",
+                data.config_file
+            ));
+            Ok(false)
+        }
+        edited => Ok(edited?),
+    }
 }
 
 fn stopped(context: &Context, prepared: &Prepared, force: bool) -> Result<Vec<String>, CliError> {

@@ -24,7 +24,7 @@ struct Data {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let stop = match context.prepared() {
+    let stop = match context.salvaged() {
         Ok(prepared) => Some(stop::stop(context, &prepared, &args.stop)?),
         // Without a POC there is nothing to stop, and `--clean` has its own word on what is there.
         Err(error) if error.code() == ErrorCode::NotPrepared && args.clean => None,

@@ -34,7 +34,7 @@ struct Data {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let prepared = context.prepared()?;
+    let prepared = context.salvaged()?;
     if args.follow && context.printer.format() == Format::Json {
         return Err(not_one_object("`-f`"));
     }

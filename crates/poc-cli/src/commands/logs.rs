@@ -55,7 +55,7 @@ struct Line {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let prepared = context.prepared()?;
+    let prepared = context.salvaged()?;
     for name in &args.names {
         known(&prepared.project, name)?;
     }

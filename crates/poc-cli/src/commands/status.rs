@@ -46,7 +46,8 @@ struct Data {
 struct Participant {
     name: String,
     role: String,
-    /// `stopped`, `starting`, `running`, `restarting`, `stopping`, `suspended` or `failed`.
+    /// `stopped`, `starting`, `running`, `restarting`, `stopping`, `suspended`, `failed` or
+    /// `missing kit`.
     state: String,
     pid: Option<u32>,
     daemon_pid: Option<u32>,
@@ -70,7 +71,7 @@ struct Console {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let prepared = context.prepared()?;
+    let prepared = context.salvaged()?;
     if args.watch {
         return watch(context, &prepared);
     }
@@ -235,7 +236,7 @@ fn row(participant: &Participant) -> Vec<(String, Look)> {
     let look = match participant.state.as_str() {
         "running" => Look::Good,
         "stopped" => Look::Dim,
-        "failed" => Look::Bad,
+        "failed" | "missing kit" => Look::Bad,
         _ => Look::Doubtful,
     };
     let alive = participant.pid.is_some();

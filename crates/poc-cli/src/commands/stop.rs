@@ -40,7 +40,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
-    let prepared = context.prepared()?;
+    let prepared = context.salvaged()?;
     let data = stop(context, &prepared, args)?;
     context.printer.result(&data, text)?;
     Ok(0)

@@ -86,6 +86,7 @@ impl From<poc_launch::Error> for CliError {
             E::Version(_) | E::NoSuchRuntime { .. } | E::UnknownParticipant { .. } => {
                 ErrorCode::InvalidArgs
             }
+            E::KitMissing { .. } => ErrorCode::NotAPoc,
             E::AlreadyRunning { .. } | E::AllRunning { .. } => ErrorCode::AlreadyRunning,
             E::PortInUse { .. } => ErrorCode::PortInUse,
             E::SpawnUnavailable { .. } => ErrorCode::NotSupported,

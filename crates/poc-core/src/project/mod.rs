@@ -12,6 +12,7 @@ mod default;
 mod fields;
 mod hierarchy;
 pub mod names;
+mod of_kits;
 mod participant;
 mod read;
 mod role;

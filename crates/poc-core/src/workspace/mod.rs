@@ -22,6 +22,7 @@ mod line;
 mod lock;
 mod manifest;
 mod recognise;
+mod salvage;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -29,6 +30,7 @@ pub use kit::Kit;
 pub use lock::WorkspaceLock;
 pub use manifest::Manifest;
 pub use recognise::{Prepared, Recognised};
+pub use salvage::Salvaged;
 
 /// A POC workspace by its path. Cheap: nothing is looked at until asked.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -244,7 +244,7 @@ impl Workspace {
     }
 }
 
-const ROLE_FILES: [&str; 4] = [
+pub(super) const ROLE_FILES: [&str; 4] = [
     "fed_server.json",
     "fed_client.json",
     "fed_admin.json",
@@ -268,12 +268,15 @@ fn listed(names: &[String]) -> String {
 impl Prepared {
     /// Every kit that exists, in the project's order.
     pub fn kits(&self) -> Vec<Kit> {
-        let kits = self
-            .project
-            .participants()
-            .iter()
-            .map(|participant| self.kit_of(participant));
-        kits.filter(|kit| kit.dir.is_dir()).collect()
+        let mut kits = self.all_kits();
+        kits.retain(|kit| kit.dir.is_dir());
+        kits
+    }
+
+    /// Where the kits of all participants are, or should be.
+    pub fn all_kits(&self) -> Vec<Kit> {
+        let participants = self.project.participants().iter();
+        participants.map(|it| self.kit_of(it)).collect()
     }
 
     /// The kit of that participant, where it exists.

@@ -22,7 +22,7 @@ pub use self::status::{Console, ParticipantStatus, PocState, Status};
 pub use self::stop::{StopOptions, Stopped, Survivor};
 
 use crate::Error;
-use crate::plan::startable_kits;
+use crate::plan::services;
 use crate::supervisor::control::{Client, Next, Reply, Request};
 use crate::supervisor::event_log;
 
@@ -53,7 +53,7 @@ impl Federation {
     /// [`Error::UnknownParticipant`].
     pub fn log_files(&self, names: &[String]) -> Result<Vec<(String, Utf8PathBuf)>, Error> {
         self.check_names(names)?;
-        Ok(startable_kits(&self.prepared)
+        Ok(services(&self.prepared)
             .into_iter()
             .filter(|kit| names.is_empty() || names.contains(&kit.name))
             .map(|kit| (kit.name.clone(), kit.console_log()))
@@ -115,7 +115,7 @@ impl Federation {
     }
 
     fn check_names(&self, names: &[String]) -> Result<(), Error> {
-        let known: Vec<String> = startable_kits(&self.prepared)
+        let known: Vec<String> = services(&self.prepared)
             .into_iter()
             .map(|kit| kit.name)
             .collect();

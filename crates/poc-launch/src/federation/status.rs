@@ -12,6 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use super::Federation;
 use super::survey::{Keeper, Survey};
 use crate::Error;
+use crate::error::remedy_for_missing;
 use crate::logs;
 use crate::plan;
 use crate::process::Identity;
@@ -179,6 +180,7 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
         (_, Some(running)) if running.identity.is_some() => ParticipantState::Running,
         // A watchdog that is about to start it.
         (_, Some(_)) => ParticipantState::Starting,
+        (_, None) if !kit.dir.is_dir() => ParticipantState::MissingKit,
         (Some(snapshot), None) => snapshot.state,
         (None, None) => ParticipantState::Stopped,
     };
@@ -263,6 +265,13 @@ fn warning(participant: &ParticipantStatus) -> Option<String> {
                 "{name} died too often and was given up{}; `poc logs {name}` shows what it said, \
                  `poc start -p {name}` tries again",
                 cause.unwrap_or_default()
+            ))
+        }
+        ParticipantState::MissingKit => {
+            let kit = participant.log.parent()?;
+            let remedy = remedy_for_missing(name, participant.role == Role::Client);
+            Some(format!(
+                "{name}'s startup kit is missing: there is no {kit}; {remedy}"
             ))
         }
         _ => None,

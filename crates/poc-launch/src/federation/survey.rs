@@ -8,7 +8,7 @@ use poc_core::workspace::{Kit, Prepared};
 
 use super::status::Console;
 use crate::Error;
-use crate::plan::startable_kits;
+use crate::plan::services;
 use crate::process::pid_file::{self, Judgement};
 use crate::process::{Found, Identity, Kind, Scope};
 use crate::supervisor::control::{Client, ParticipantSnapshot, Reply, Request, Snapshot};
@@ -30,7 +30,7 @@ pub(super) struct Survey {
     pub(super) record: Record,
     /// Processes of the workspace.
     pub(super) found: Vec<Found>,
-    /// The server first, then the sites.
+    /// The server first, then the sites; also those that are missing.
     pub(super) kits: Vec<Kit>,
 }
 
@@ -88,7 +88,7 @@ impl Survey {
             silent,
             record: Record::load(workspace),
             found: scope.find()?,
-            kits: startable_kits(prepared),
+            kits: services(prepared),
         })
     }
 
@@ -187,7 +187,7 @@ fn still_held(lock: &Utf8Path) -> Result<Option<u32>, Error> {
 pub(super) fn scope(prepared: &Prepared) -> Scope {
     Scope {
         workspace: prepared.workspace.root().to_owned(),
-        kits: prepared.kits().into_iter().map(|kit| kit.dir).collect(),
+        kits: prepared.all_kits().into_iter().map(|kit| kit.dir).collect(),
         cookie: load_instance(&prepared.workspace),
     }
 }

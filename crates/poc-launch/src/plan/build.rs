@@ -48,7 +48,8 @@ pub struct PlanRequest<'a> {
 /// # Errors
 ///
 /// [`Error::RuntimeMismatch`] where the kits are for another line of NVFlare than the runtime has,
-/// [`Error::UnknownParticipant`] for a name that is no server or site with a kit.
+/// [`Error::UnknownParticipant`] for a name that is no server or site, [`Error::KitMissing`] for one
+/// whose kit is not there.
 pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
     let PlanRequest {
         prepared, runtime, ..
@@ -60,6 +61,16 @@ pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
         .iter()
         .find(|name| kits.iter().all(|kit| kit.name != **name))
     {
+        if let Some(kit) = services(prepared)
+            .into_iter()
+            .find(|it| it.name == *unknown)
+        {
+            return Err(Error::KitMissing {
+                prod_dir: prepared.prod_dir.clone(),
+                replaceable: kit.role == Role::Client,
+                name: kit.name,
+            });
+        }
         return Err(Error::UnknownParticipant {
             name: unknown.clone(),
             known: kits.into_iter().map(|kit| kit.name).collect(),
@@ -130,10 +141,18 @@ pub fn console(
     })
 }
 
-/// The kits that run in the background: the server first, then relays and sites in the project's order.
-pub(crate) fn startable_kits(prepared: &Prepared) -> Vec<Kit> {
+/// The kits that run in the background, as far as they are there.
+fn startable_kits(prepared: &Prepared) -> Vec<Kit> {
+    let mut kits = services(prepared);
+    kits.retain(|kit| kit.dir.is_dir());
+    kits
+}
+
+/// The kits of all that run in the background, there or not: the server first, then relays and sites
+/// in the project's order.
+pub(crate) fn services(prepared: &Prepared) -> Vec<Kit> {
     let mut kits: Vec<Kit> = prepared
-        .kits()
+        .all_kits()
         .into_iter()
         .filter(|kit| kit.role != Role::Admin)
         .collect();

@@ -18,7 +18,7 @@ use poc_core::workspace::Kit;
 use serde::{Deserialize, Serialize};
 
 pub use build::{PlanRequest, SiteGpus, build, console, offers_gpus};
-pub(crate) use build::{addresses, admin, startable_kits};
+pub(crate) use build::{addresses, admin, services};
 
 /// How participants become processes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

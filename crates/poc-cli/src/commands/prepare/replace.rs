@@ -31,7 +31,10 @@ pub(super) fn what_is_there(workspace: &Workspace) -> Result<Option<There>, CliE
         }
         .into()),
         Recognised::Broken { .. } => {
-            refuse_supervised(workspace)?;
+            match workspace.salvage() {
+                Ok(salvaged) => refuse_running(&salvaged.prepared)?,
+                Err(_) => refuse_supervised(workspace)?,
+            }
             Ok(Some(There {
                 what: "a damaged POC".to_owned(),
                 owns_config_path: owns_config_path(workspace),

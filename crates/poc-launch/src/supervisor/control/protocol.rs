@@ -131,6 +131,9 @@ pub enum ParticipantState {
     Suspended,
     /// It died too often and was given up.
     Failed,
+    /// It does not run, and cannot: its startup kit is not there.
+    #[serde(rename = "missing kit")]
+    MissingKit,
 }
 
 impl ParticipantState {
@@ -144,12 +147,13 @@ impl ParticipantState {
             Self::Stopping => "stopping",
             Self::Suspended => "suspended",
             Self::Failed => "failed",
+            Self::MissingKit => "missing kit",
         }
     }
 
     /// Whether there is, or will shortly be, a process.
     pub const fn is_active(self) -> bool {
-        !matches!(self, Self::Stopped | Self::Failed)
+        !matches!(self, Self::Stopped | Self::Failed | Self::MissingKit)
     }
 }
 
