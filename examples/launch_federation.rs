@@ -190,7 +190,7 @@ fn stop(prepared: &Prepared, names: &[String]) -> Result<(), Box<dyn Error>> {
     let mut events = |event| show(begun, &event);
     let stopped = Federation::open(prepared).stop(&options, &mut events)?;
     for survivor in &stopped.survivors {
-        println!("process {} is still there: {}", survivor.pid, survivor.why);
+        println!("{} is still there: {}", survivor.who(), survivor.why);
     }
     if !stopped.survivors.is_empty() {
         return Err("not everything could be stopped".into());

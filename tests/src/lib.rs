@@ -42,6 +42,7 @@
 mod build;
 mod decoys;
 mod disk;
+mod docker;
 mod fakes;
 mod federation;
 mod filters;
@@ -60,6 +61,7 @@ mod world;
 pub use build::Build;
 pub use decoys::Decoys;
 pub use disk::NO_SMALL_DISK;
+pub use docker::{DockerEngine, InDocker};
 pub use fakes::{FakeFlare, fake_nvidia_smi, fake_python, write_program};
 pub use federation::{Federation, Job};
 pub use leftovers::{Process, processes_of};

@@ -20,6 +20,7 @@
 
 pub mod cancel;
 pub mod config_file;
+pub mod docker;
 pub mod env;
 mod error;
 pub mod fsio;

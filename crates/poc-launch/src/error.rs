@@ -122,6 +122,26 @@ pub enum Error {
         /// Whether one can be made without preparing all anew.
         replaceable: bool,
     },
+    /// There is no usable Docker.
+    #[error("Docker cannot be used: {reason}")]
+    DockerUnavailable {
+        /// What docker, or the daemon, says.
+        reason: String,
+    },
+    /// The engine does not have the image.
+    #[error("Docker has no image `{image}`")]
+    ImageMissing {
+        /// The image.
+        image: String,
+    },
+    /// The Docker daemon refused something.
+    #[error("{action} failed: {message}")]
+    DockerRefused {
+        /// What was tried, in words.
+        action: &'static str,
+        /// The daemon's own words.
+        message: String,
+    },
     /// There is no server or site of that name.
     #[error("there is no server or site named `{name}`")]
     UnknownParticipant {
@@ -357,6 +377,16 @@ impl Hint for Error {
                 remedy_for_missing(name, *replaceable),
                 format!("or start the others with `poc start -ex {name}`"),
             ],
+            Self::DockerUnavailable { .. } => vec![
+                "`docker info` must work for this user: install Docker, start its daemon, or join the group that may use it".to_owned(),
+                "or point DOCKER_HOST at the socket of a daemon on this machine (Docker's or Podman's)".to_owned(),
+                "or prepare a POC of plain processes: `poc prepare --force` without `-d`".to_owned(),
+            ],
+            Self::ImageMissing { image } => vec![
+                format!("fetch it with `docker pull {image}`"),
+                format!("or build it from a Dockerfile of two lines, `FROM python:3.11` and `RUN pip install nvflare docker`, with `docker build -t {image} .`"),
+                "or name another with `poc prepare --force -d IMAGE`".to_owned(),
+            ],
             Self::UnknownParticipant { name, known } => {
                 let list = format!("there are: {}", known.join(", "));
                 let nearest = poc_core::nearest(name, known.iter().map(String::as_str));
@@ -404,7 +434,7 @@ impl Hint for Error {
                 vec!["see that this Python can `import nvflare`".to_owned()]
             }
             Self::Core(error) => error.hints(),
-            Self::Interrupted(_) | Self::Io(_) => Vec::new(),
+            Self::DockerRefused { .. } | Self::Interrupted(_) | Self::Io(_) => Vec::new(),
         }
     }
 }

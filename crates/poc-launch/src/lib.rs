@@ -44,6 +44,7 @@
 
 pub mod admin;
 mod backend;
+pub mod docker;
 mod error;
 mod federation;
 pub mod logs;

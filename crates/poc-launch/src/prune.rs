@@ -157,7 +157,7 @@ impl Remains {
             cancel,
         };
         let stopped = Federation::open(&prepared).stop(&options, events)?;
-        let why = |pid| stopped.survivors.iter().find(|it| it.pid == pid);
+        let why = |pid| stopped.survivors.iter().find(|it| it.pid == Some(pid));
         let (alive, ended) = before
             .into_iter()
             .filter(|found| found.kind != Kind::Console)

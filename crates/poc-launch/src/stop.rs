@@ -9,7 +9,8 @@ use poc_core::workspace::{Kit, Workspace};
 
 use crate::Error;
 use crate::admin::{AdminOps, Link};
-use crate::plan::AdminPlan;
+use crate::docker::{Container, Containers};
+use crate::plan::{AdminPlan, LaunchPlan};
 use crate::process::pid_file::{self, Judgement};
 use crate::process::{
     Cgroup, Ended, Found, Grace, Identity, Kind, LadderEvent, Scope, end_with_cgroups,
@@ -22,6 +23,8 @@ pub(crate) struct Targets<'a> {
     pub(crate) scope: Scope,
     /// The kits of participants that are to end; `None`: everything in the scope.
     pub(crate) kits: Option<&'a [Kit]>,
+    /// For participants in containers.
+    pub(crate) containers: Option<Containers>,
 }
 
 impl Targets<'_> {
@@ -45,6 +48,11 @@ impl Targets<'_> {
 
     /// Whether job processes are among them.
     pub(crate) fn jobs_run(&self) -> Result<bool, Error> {
+        if let Some(containers) = &self.containers
+            && containers.jobs_run()?
+        {
+            return Ok(true);
+        }
         Ok(self.find()?.iter().any(|found| found.kind == Kind::Job))
     }
 
@@ -53,6 +61,33 @@ impl Targets<'_> {
         let cookie = self.scope.cookie.as_deref().filter(|_| self.kits.is_none());
         let cookies: Vec<&str> = cookie.into_iter().collect();
         end_with_cgroups(&mut || self.find(), &cookies, Grace::default(), events)
+    }
+
+    /// What there is of containers that are to end.
+    pub(crate) fn find_containers(&self) -> Result<Vec<Container>, Error> {
+        let Some(containers) = &self.containers else {
+            return Ok(Vec::new());
+        };
+        let mut found = containers.list(None)?;
+        if let Some(kits) = self.kits {
+            found.retain(|it| kits.iter().any(|kit| kit.name == it.participant));
+        }
+        Ok(found)
+    }
+
+    /// Removes them, and with all of them their network.
+    pub(crate) fn remove_containers(&self) -> Result<(), Error> {
+        let Some(containers) = &self.containers else {
+            return Ok(());
+        };
+        if let Some(kits) = self.kits {
+            for kit in kits {
+                containers.remove(Some(&kit.name))?;
+            }
+            return Ok(());
+        }
+        containers.remove(None)?;
+        containers.remove_network()
     }
 }
 
@@ -137,11 +172,15 @@ pub(crate) fn tidy_workspace(workspace: &Workspace) -> Result<(), Error> {
     Ok(())
 }
 
+/// The plan that the workspace's last supervisor worked by.
+pub(crate) fn plan_of(workspace: &Workspace) -> Option<LaunchPlan> {
+    let text = fs_err::read(workspace.plan_file()).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// A Python that can run the admin helper: what the plan says, else what runs the participants.
 pub(crate) fn python_of(workspace: &Workspace, found: &[Found]) -> Option<Utf8PathBuf> {
-    let plan = fs_err::read(workspace.plan_file()).ok();
-    let plan = plan.and_then(|text| serde_json::from_slice::<crate::plan::LaunchPlan>(&text).ok());
-    plan.map(|plan| plan.python).or_else(|| {
+    plan_of(workspace).map(|plan| plan.python).or_else(|| {
         let ours = found
             .iter()
             .filter(|found| matches!(found.kind, Kind::Server | Kind::Client));

@@ -17,6 +17,14 @@ pub enum Error {
         /// What, with where the project asks for it.
         what: String,
     },
+    /// A name that Docker does not take.
+    #[error("`{name}` is no name of {what} for Docker")]
+    DockerName {
+        /// An image or a network.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
     /// The address to listen on cannot be had.
     #[error("the server cannot listen on {address}: {reason}")]
     ListenAddress {
@@ -212,6 +220,9 @@ impl Hint for Error {
             Self::Unsupported { .. } => "take it out of the project, then prepare again".to_owned(),
             Self::ListenAddress { .. } => {
                 "give `--listen` a host name or an IPv4 address, or leave it out to listen on this machine alone".to_owned()
+            }
+            Self::DockerName { .. } => {
+                "give `-d` the name of an image as `docker images` shows it, such as nvflare/nvflare:2.9.0".to_owned()
             }
             Self::Exists { .. } => {
                 "run `poc prepare --force` to replace it, or choose another workspace with `--workspace DIR`".to_owned()

@@ -71,6 +71,7 @@
 mod authority;
 mod certs;
 mod clean;
+mod docker;
 mod error;
 mod grow;
 mod jobs_dir;

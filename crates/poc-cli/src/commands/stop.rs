@@ -68,7 +68,8 @@ pub(crate) struct Data {
 
 #[derive(Debug, Serialize)]
 struct Survivor {
-    pid: u32,
+    /// None for a container.
+    pid: Option<u32>,
     command: String,
     why: String,
 }
@@ -225,7 +226,13 @@ fn incomplete(data: &Data) -> CliError {
     let lines = data
         .survivors
         .iter()
-        .map(|survivor| format!("{} {} ({})", survivor.pid, survivor.command, survivor.why))
+        .map(|survivor| {
+            let pid = survivor
+                .pid
+                .map(|pid| format!("{pid} "))
+                .unwrap_or_default();
+            format!("{pid}{} ({})", survivor.command, survivor.why)
+        })
         .collect();
     CliError::new(
         ErrorCode::StopIncomplete,
@@ -358,7 +365,7 @@ mod tests {
         let stuck = Stopped {
             stopped: names(&["server"]),
             survivors: vec![poc_launch::Survivor {
-                pid: 9,
+                pid: Some(9),
                 command: "python3 -u -m x".into(),
                 why: "it did not end after SIGKILL".into(),
             }],

@@ -153,6 +153,13 @@ fn differences(
         };
         compare("sites", sites(there), sites(wanted));
     }
+    if said.image || file {
+        let image = |project: &Project| match &project.docker_image {
+            Some(image) => format!("containers of {image}"),
+            None => "plain processes".to_owned(),
+        };
+        compare("running", image(there), image(wanted));
+    }
     if said.version {
         let line = prepared
             .line

@@ -12,7 +12,7 @@ use poc_core::{Cancel, Line, env, fsio};
 use poc_launch::admin::AdminOps;
 use poc_launch::plan::{self, LaunchPlan, PlanRequest, Spawn};
 use poc_launch::runtime::Runtime;
-use poc_launch::{Federation, LaunchEvent, StartOptions, StopOptions};
+use poc_launch::{Federation, LaunchEvent, StartOptions, StopOptions, Survivor};
 use poc_provision::Request;
 
 use crate::commands::{LOCK_WAIT, stop};
@@ -235,11 +235,7 @@ impl<'a> Poc<'a> {
                 stop::show(self.context, &progress, &event);
             })?;
             if !stopped.survivors.is_empty() {
-                let lines: Vec<String> = stopped
-                    .survivors
-                    .iter()
-                    .map(|survivor| format!("{} {}", survivor.pid, survivor.command))
-                    .collect();
+                let lines: Vec<String> = stopped.survivors.iter().map(Survivor::who).collect();
                 return Err(CliError::new(
                     ErrorCode::StopIncomplete,
                     "the demo is over, but some of its processes are not",

@@ -83,6 +83,10 @@ codes! {
     GpuNotAvailable = "GPU_NOT_AVAILABLE", WRONG;
     /// Docker is not there or does not answer.
     DockerUnavailable = "DOCKER_UNAVAILABLE", UNREACHED;
+    /// Docker does not have the image.
+    ImageMissing = "IMAGE_MISSING", WRONG;
+    /// The Docker daemon refused something.
+    DockerFailed = "DOCKER_FAILED", FAILED;
     /// This version of `poc` cannot do that yet.
     NotSupported = "NOT_SUPPORTED", WRONG;
     /// A participant ended while it was starting.
@@ -144,6 +148,8 @@ mod tests {
           1 RUNTIME_INSTALL_FAILED  A managed runtime could not be installed.
           4 GPU_NOT_AVAILABLE       A GPU was asked for that is not there.
           2 DOCKER_UNAVAILABLE      Docker is not there or does not answer.
+          4 IMAGE_MISSING           Docker does not have the image.
+          1 DOCKER_FAILED           The Docker daemon refused something.
           4 NOT_SUPPORTED           This version of `poc` cannot do that yet.
           1 START_FAILED            A participant ended while it was starting.
           2 START_TIMEOUT           Not every site had registered in time.

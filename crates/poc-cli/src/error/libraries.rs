@@ -34,6 +34,7 @@ impl From<poc_provision::Error> for CliError {
             | E::NoSuchParticipant { .. }
             | E::Indispensable { .. }
             | E::KitInUse { .. }
+            | E::DockerName { .. }
             | E::JobsDirectory { .. }
             | E::TransferInUse { .. } => ErrorCode::InvalidArgs,
             E::CertificateUnusable { .. } | E::LineUnknown { .. } => ErrorCode::NotAPoc,
@@ -89,6 +90,9 @@ impl From<poc_launch::Error> for CliError {
             E::KitMissing { .. } => ErrorCode::NotAPoc,
             E::AlreadyRunning { .. } | E::AllRunning { .. } => ErrorCode::AlreadyRunning,
             E::PortInUse { .. } => ErrorCode::PortInUse,
+            E::DockerUnavailable { .. } => ErrorCode::DockerUnavailable,
+            E::ImageMissing { .. } => ErrorCode::ImageMissing,
+            E::DockerRefused { .. } => ErrorCode::DockerFailed,
             E::SpawnUnavailable { .. } => ErrorCode::NotSupported,
             E::StartFailed { .. } | E::StopWon { .. } | E::SupervisorFailed { .. } => {
                 ErrorCode::StartFailed

@@ -48,6 +48,7 @@ impl Project {
             participants,
             studies: BTreeMap::new(),
             docker_image: None,
+            docker_network: None,
             he: false,
             extra: Extra::new(),
             builders: builder::defaults(line),

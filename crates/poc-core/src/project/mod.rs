@@ -57,6 +57,8 @@ pub struct Project {
     pub studies: BTreeMap<String, Study>,
     /// The image for participants in containers.
     pub docker_image: Option<String>,
+    /// The network that these containers share, from NVFlare 2.8 on.
+    pub docker_network: Option<String>,
     /// Whether the kits hold keys for homomorphic encryption.
     pub he: bool,
     /// Further keys, kept as they are.
@@ -260,6 +262,7 @@ struct Parts {
     participants: Vec<Participant>,
     studies: BTreeMap<String, Study>,
     docker_image: Option<String>,
+    docker_network: Option<String>,
     he: bool,
     extra: Extra,
     builders: Vec<Builder>,
@@ -273,6 +276,7 @@ impl From<Project> for Parts {
             description,
             studies,
             docker_image,
+            docker_network,
             he,
             extra,
             participants,
@@ -286,6 +290,7 @@ impl From<Project> for Parts {
             participants,
             studies,
             docker_image,
+            docker_network,
             he,
             extra,
             builders,
@@ -322,6 +327,7 @@ impl Parts {
                     participants,
                     studies,
                     docker_image,
+                    docker_network,
                     he,
                     extra,
                     builders,
@@ -332,6 +338,7 @@ impl Parts {
                     description,
                     studies,
                     docker_image,
+                    docker_network,
                     he,
                     extra,
                     participants,

@@ -49,6 +49,7 @@ impl Project {
             description: None,
             studies: BTreeMap::new(),
             docker_image: None,
+            docker_network: None,
             he: false,
             extra: Extra::new(),
             participants,

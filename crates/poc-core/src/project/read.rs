@@ -152,7 +152,8 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
     check_general(&mut fields, notes);
     let studies = read_studies(&mut fields, notes);
     let (builders, docker_image) = read_builders(&mut fields, notes);
-    let docker_image = read_runtime(&mut fields, notes).or(docker_image);
+    let (runtime_image, docker_network) = read_runtime(&mut fields, notes);
+    let docker_image = runtime_image.or(docker_image);
     let known = [&GENERAL_SWITCHES[..], &[GENERAL_SECURITY, RUNTIME]].concat();
     warn_of_unknown(&fields, &known, notes);
 
@@ -166,6 +167,7 @@ fn read_project(mut fields: Fields, notes: &mut Notes) -> Option<Project> {
         participants,
         studies,
         docker_image,
+        docker_network,
         he,
         extra: fields.into_rest(),
         builders,
@@ -428,23 +430,29 @@ fn read_builders(fields: &mut Fields, notes: &mut Notes) -> (Vec<Builder>, Optio
 /// How a POC runs, from NVFlare 2.8 on.
 const RUNTIME: &str = "poc_runtime";
 
-/// The image that NVFlare 2.8 and later keep with the runtime; the rest of it stays where it is.
-fn read_runtime(fields: &mut Fields, notes: &mut Notes) -> Option<String> {
-    let value = fields.take(RUNTIME)?;
+/// The image and the network that NVFlare 2.8 and later keep with the runtime; the rest of it stays
+/// where it is.
+fn read_runtime(fields: &mut Fields, notes: &mut Notes) -> (Option<String>, Option<String>) {
+    let Some(value) = fields.take(RUNTIME) else {
+        return (None, None);
+    };
     fields.put(RUNTIME, value.clone());
-    let mut runtime = Fields::new(value, fields.place.key(RUNTIME), notes)?;
+    let Some(mut runtime) = Fields::new(value, fields.place.key(RUNTIME), notes) else {
+        return (None, None);
+    };
     if runtime.text("runtime", notes).as_deref() != Some("docker") {
-        return None;
+        return (None, None);
     }
-    let image = runtime.text("docker_image", notes);
-    let inner = runtime
-        .fields("parent", notes)
-        .and_then(|mut parent| parent.text("docker_image", notes));
-    let image = inner.or(image);
+    let mut image = runtime.text("docker_image", notes);
+    let mut network = runtime.text("network", notes);
+    if let Some(mut parent) = runtime.fields("parent", notes) {
+        image = parent.text("docker_image", notes).or(image);
+        network = parent.text("network", notes).or(network);
+    }
     if image.is_none() {
         notes.fault(fields.place.key(RUNTIME), "`docker_image` is missing");
     }
-    image
+    (image, network)
 }
 
 /// Keys that are left: kept, but the user should know.

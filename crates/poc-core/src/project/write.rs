@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::builder::{self, Builder, BuilderKind};
 use super::{Capacity, ConnectTo, Extra, Kind, ListeningHost, Participant, Project, Study};
+use crate::docker;
 use crate::version::Line;
 use crate::yaml::{Value, emit};
 
@@ -40,7 +41,8 @@ impl Project {
         }
         match (&self.docker_image, line >= Line::V2_8) {
             (Some(image), true) => {
-                let runtime = docker_runtime(map.remove(RUNTIME), image);
+                let network = self.docker_network.as_deref();
+                let runtime = docker_runtime(map.remove(RUNTIME), image, network);
                 map.insert(RUNTIME.to_owned(), runtime);
             }
             _ => {
@@ -113,19 +115,19 @@ impl Project {
 
 const RUNTIME: &str = "poc_runtime";
 
-fn docker_runtime(given: Option<Value>, image: &str) -> Value {
+fn docker_runtime(given: Option<Value>, image: &str, network: Option<&str>) -> Value {
     let mut runtime = match given {
         Some(Value::Map(map)) => map,
-        _ => Extra::from([("network".to_owned(), Value::from("nvflare-network"))]),
+        _ => Extra::from([("network".to_owned(), Value::from(docker::SHARED_NETWORK))]),
     };
     runtime.insert("runtime".to_owned(), Value::from("docker"));
-    match runtime.get_mut("parent") {
-        Some(Value::Map(parent)) if !parent.is_empty() => {
-            parent.insert("docker_image".to_owned(), image.into());
-        }
-        _ => {
-            runtime.insert("docker_image".to_owned(), image.into());
-        }
+    let place = match runtime.get_mut("parent") {
+        Some(Value::Map(parent)) if !parent.is_empty() => parent,
+        _ => &mut runtime,
+    };
+    place.insert("docker_image".to_owned(), image.into());
+    if let Some(network) = network {
+        place.insert("network".to_owned(), network.into());
     }
     Value::Map(runtime)
 }

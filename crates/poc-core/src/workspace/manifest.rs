@@ -31,6 +31,9 @@ pub struct Manifest {
     pub config_written: bool,
     /// The image, for participants in containers.
     pub docker_image: Option<String>,
+    /// The name of these containers' network, with which their own names begin as well.
+    #[serde(default)]
+    pub docker_network: Option<String>,
     /// Whether the kits have keys for homomorphic encryption.
     pub he: bool,
 }

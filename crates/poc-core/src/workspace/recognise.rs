@@ -152,7 +152,14 @@ impl Workspace {
             Some(manifest) => Some(manifest.line),
             None => judge_line(&prepared.server_kit()),
         };
+        let mut project = prepared.project;
+        if project.docker_image.is_some() && project.docker_network.is_none() {
+            // The project files of NVFlare up to 2.7 have no place for it.
+            let known = manifest.as_ref().and_then(|it| it.docker_network.clone());
+            project.docker_network = known;
+        }
         Ok(Recognised::Poc(Box::new(Prepared {
+            project,
             manifest,
             line,
             ..prepared

@@ -82,6 +82,7 @@ fn manifest() -> Manifest {
         admin_port: 8002,
         config_written: true,
         docker_image: None,
+        docker_network: None,
         he: false,
     }
 }
@@ -310,6 +311,7 @@ fn the_manifest_s_file() {
       "admin_port": 8002,
       "config_written": true,
       "docker_image": null,
+      "docker_network": null,
       "he": false
     }
     "#);

@@ -67,10 +67,20 @@ impl Workspace {
             Ok(loaded) => Some(loaded.project),
             Err(_) => self.project_of_kits(),
         };
-        let Some(project) = project else {
+        let Some(mut project) = project else {
             return Err(damage);
         };
         let manifest = Manifest::load(&self.manifest_file()).ok().flatten();
+        if let Some(manifest) = &manifest {
+            // Whether its participants are containers decides how they are found and ended.
+            let Project {
+                docker_image,
+                docker_network,
+                ..
+            } = &mut project;
+            *docker_image = docker_image.take().or(manifest.docker_image.clone());
+            *docker_network = docker_network.take().or(manifest.docker_network.clone());
+        }
         let mut prepared = Prepared {
             workspace: self.clone(),
             prod_dir: self.prod_dir(&project.name),

@@ -13,13 +13,13 @@ use crate::process::{Handle, Identity};
 
 /// It is not this process's child: that it ended can be seen, how it ended cannot.
 #[derive(Debug)]
-pub(crate) struct Adopted {
+pub(super) struct Adopted {
     handle: Handle,
 }
 
 impl Adopted {
     /// Takes hold of it; `None` where it has ended.
-    pub(crate) fn take(identity: &Identity) -> Result<Option<Self>, Error> {
+    pub(super) fn take(identity: &Identity) -> Result<Option<Self>, Error> {
         Ok(Handle::open(identity)?.map(|handle| Self { handle }))
     }
 }

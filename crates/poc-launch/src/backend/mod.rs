@@ -7,6 +7,7 @@
 
 mod adopted;
 mod child;
+mod docker;
 mod exec;
 mod fork_server;
 mod forked;
@@ -17,10 +18,10 @@ use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
-pub(crate) use adopted::Adopted;
 pub(crate) use spawner::Spawner;
 
 use crate::plan::ParticipantPlan;
+use crate::process::Identity;
 
 /// Starts participants.
 pub(crate) trait Backend {
@@ -55,6 +56,14 @@ pub(crate) trait Backend {
 
     /// Ends the helpers. Participants live on.
     fn close(&mut self);
+
+    /// Takes hold of a participant that an earlier supervisor, or somebody else, had started; `None`
+    /// where it has ended.
+    fn adopt(
+        &mut self,
+        participant: &ParticipantPlan,
+        identity: &Identity,
+    ) -> io::Result<Option<Box<dyn Process>>>;
 }
 
 /// What a back end has to tell.

@@ -7,30 +7,41 @@ use std::time::Instant;
 
 use camino::Utf8Path;
 
+use super::adopted::Adopted;
+use super::docker::Boxes;
 use super::fork_server::{ForkServers, Outcome, Refusal};
 use super::{Backend, Process, Report, exec};
-use crate::plan::{ParticipantPlan, Spawn};
+use crate::docker::Containers;
+use crate::plan::{LaunchPlan, ParticipantPlan, Spawn};
+use crate::process::Identity;
 
-/// Starts each participant as its plan says: forked where that works and nothing else is asked for,
-/// else as a Python of its own.
+/// Starts each participant as its plan says: in a container, forked where that works and nothing else
+/// is asked for, else as a Python of its own.
 pub(crate) struct Spawner {
     forks: ForkServers,
+    boxes: Boxes,
+    containers: Option<Containers>,
     reports: Vec<Report>,
 }
 
 impl Spawner {
     /// Fork servers work in `directory`, which holds nothing that NVFlare would read.
-    pub(crate) fn new(directory: &Utf8Path) -> Self {
-        Self {
+    pub(crate) fn new(directory: &Utf8Path, plan: &LaunchPlan) -> io::Result<Self> {
+        Ok(Self {
             forks: ForkServers::new(directory),
+            boxes: Boxes::new()?,
+            containers: plan.containers.clone(),
             reports: Vec::new(),
-        }
+        })
     }
 
     /// How these participants will be started, for the log.
     pub(crate) fn describe(participants: &[ParticipantPlan]) -> String {
+        let contained = participants.iter().any(|it| it.container.is_some());
         let forks = participants.iter().any(|it| it.spawn != Spawn::Exec);
-        if forks {
+        if contained {
+            "docker: a container for each participant"
+        } else if forks {
             "fork server: one Python imports NVFlare, and participants are forked from it"
         } else {
             "exec: a Python of its own for each participant"
@@ -68,6 +79,10 @@ impl Backend for Spawner {
         participant: &ParticipantPlan,
         environment: &[(OsString, OsString)],
     ) -> io::Result<Option<Box<dyn Process>>> {
+        if let (Some(_), Some(containers)) = (&participant.container, &self.containers) {
+            self.boxes.start(containers, participant, environment)?;
+            return Ok(None);
+        }
         // One that somebody else had started has no command; exec says so.
         if participant.spawn == Spawn::Exec || participant.argv.is_empty() {
             return exec::start(participant, environment).map(Some);
@@ -94,11 +109,16 @@ impl Backend for Spawner {
         for outcome in self.forks.hear() {
             self.report(outcome);
         }
+        for (name, process) in self.boxes.hear() {
+            self.reports.push(Report::Came { name, process });
+        }
         std::mem::take(&mut self.reports)
     }
 
     fn fds(&self) -> Vec<BorrowedFd<'_>> {
-        self.forks.fds()
+        let mut fds = self.forks.fds();
+        fds.push(self.boxes.fd());
+        fds
     }
 
     fn due(&self) -> Option<Instant> {
@@ -110,7 +130,7 @@ impl Backend for Spawner {
     }
 
     fn is_starting(&self) -> bool {
-        self.forks.is_starting()
+        self.forks.is_starting() || self.boxes.is_busy()
     }
 
     fn recall(&mut self, names: Option<&[String]>) {
@@ -119,5 +139,17 @@ impl Backend for Spawner {
 
     fn close(&mut self) {
         self.forks.close();
+    }
+
+    fn adopt(
+        &mut self,
+        participant: &ParticipantPlan,
+        identity: &Identity,
+    ) -> io::Result<Option<Box<dyn Process>>> {
+        if let (Some(_), Some(containers)) = (&participant.container, &self.containers) {
+            return self.boxes.adopt(containers, participant, identity);
+        }
+        let adopted = Adopted::take(identity)?;
+        Ok(adopted.map(|it| Box::new(it) as Box<dyn Process>))
     }
 }

@@ -82,7 +82,7 @@ impl Federation {
         let survivors: Vec<Survivor> = survivors
             .into_iter()
             .map(|pid| Survivor {
-                pid,
+                pid: Some(pid),
                 command: String::new(),
                 why: "it did not end after SIGKILL".to_owned(),
             })

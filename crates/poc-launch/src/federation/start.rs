@@ -15,6 +15,7 @@ use crate::plan::{LaunchPlan, ParticipantPlan, Spawn};
 use crate::ports;
 use crate::process::pid_file;
 use crate::room;
+use crate::stop;
 use crate::supervisor::control::{Client, ParticipantState, Reply, Request, Snapshot};
 use crate::supervisor::{Refusal, spawn};
 
@@ -279,6 +280,9 @@ impl Federation {
                 }
             }
         }
+        if let Some(containers) = &plan.containers {
+            containers.prepare()?;
+        }
         for participant in &selection.missing {
             self.remove_stale(&participant.kit(), survey, events)?;
         }
@@ -306,9 +310,7 @@ impl Federation {
         survey: &Survey,
         missing: &[ParticipantPlan],
     ) -> LaunchPlan {
-        let earlier = fs_err::read(self.prepared.workspace.plan_file())
-            .ok()
-            .and_then(|text| serde_json::from_slice::<LaunchPlan>(&text).ok())
+        let earlier = stop::plan_of(&self.prepared.workspace)
             .map(|plan| plan.participants)
             .unwrap_or_default();
         let selected = std::mem::take(&mut plan.participants);

@@ -119,10 +119,11 @@ impl Federation {
     pub(super) fn status_of(&self, survey: &Survey) -> Status {
         let (server_address, admin_address) = plan::addresses(&self.prepared);
         let ports = [&server_address, &admin_address].map(|address| port(address));
+        let contained = self.prepared.project.docker_image.is_some();
         let participants: Vec<ParticipantStatus> = survey
             .kits
             .iter()
-            .map(|kit| participant(survey, kit, &ports))
+            .map(|kit| participant(survey, kit, &ports, contained))
             .collect();
         let active = participants
             .iter()
@@ -163,13 +164,19 @@ impl Federation {
     }
 }
 
-fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> ParticipantStatus {
+fn participant(
+    survey: &Survey,
+    kit: &Kit,
+    ports: &[Option<u16>],
+    contained: bool,
+) -> ParticipantStatus {
     let snapshot = survey.snapshot(&kit.name);
     let running = survey.running(kit);
     let identity = running.as_ref().and_then(|it| it.identity.as_ref());
-    let stat = identity.and_then(stat);
+    let use_of = |identity| usage(identity, contained);
+    let usage = identity.and_then(use_of);
     let state = match (snapshot, &running) {
-        _ if stat.as_ref().is_some_and(is_suspended) => ParticipantState::Suspended,
+        _ if usage.as_ref().is_some_and(|usage| usage.suspended) => ParticipantState::Suspended,
         // Dead since a moment ago; the supervisor is about to see it.
         (Some(snapshot), _)
             if snapshot.state == ParticipantState::Running && identity.is_none() =>
@@ -209,11 +216,11 @@ fn participant(survey: &Survey, kit: &Kit, ports: &[Option<u16>]) -> Participant
             .map(|it| it.restarts)
             .or(recorded.map(|it| it.restarts))
             .unwrap_or(0),
-        cpu_percent: stat
+        cpu_percent: usage
             .as_ref()
             .zip(uptime)
-            .and_then(|(stat, uptime)| percent(cpu(stat), uptime)),
-        memory_bytes: stat.map(|stat| stat.rss.saturating_mul(procfs::page_size())),
+            .and_then(|(usage, uptime)| percent(usage.cpu, uptime)),
+        memory_bytes: usage.map(|usage| usage.memory_bytes),
         gpus: snapshot.map(|it| it.gpus.clone()).unwrap_or_default(),
         registered,
         ports: if kit.role == Role::Server {
@@ -278,11 +285,36 @@ fn warning(participant: &ParticipantStatus) -> Option<String> {
     }
 }
 
-/// What /proc says of it, while it is alive.
-fn stat(identity: &Identity) -> Option<Stat> {
-    let pid = i32::try_from(identity.pid).ok()?;
-    let stat = procfs::process::Process::new(pid).ok()?.stat().ok()?;
-    (stat.starttime == identity.start_time).then_some(stat)
+/// What a participant uses.
+struct Usage {
+    cpu: Duration,
+    memory_bytes: u64,
+    suspended: bool,
+}
+
+/// What /proc says of it, while it is alive. In a container the participant is its init's child.
+fn usage(identity: &Identity, contained: bool) -> Option<Usage> {
+    let process = process(identity.pid)?;
+    let stat = process.stat().ok()?;
+    (stat.starttime == identity.start_time).then_some(())?;
+    let mut stats = vec![stat];
+    if contained {
+        let main = process.task_main_thread().and_then(|task| task.children());
+        let children = main.unwrap_or_default().into_iter();
+        stats.extend(children.filter_map(|pid| self::process(pid)?.stat().ok()));
+    }
+    Some(Usage {
+        cpu: stats.iter().map(cpu).sum(),
+        memory_bytes: stats
+            .iter()
+            .map(|stat| stat.rss.saturating_mul(procfs::page_size()))
+            .sum(),
+        suspended: stats.iter().any(is_suspended),
+    })
+}
+
+fn process(pid: u32) -> Option<procfs::process::Process> {
+    procfs::process::Process::new(i32::try_from(pid).ok()?).ok()
 }
 
 /// Halted by a signal, or by a debugger.

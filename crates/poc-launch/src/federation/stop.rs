@@ -52,15 +52,23 @@ pub struct Stopped {
     pub remaining: Vec<String>,
 }
 
-/// A process that a stop could not end.
+/// A process, or a container, that a stop could not end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Survivor {
-    /// Its process ID.
-    pub pid: u32,
+    /// Its process ID; `None` for a container.
+    pub pid: Option<u32>,
     /// Its command line.
     pub command: String,
     /// Why it is still there.
     pub why: String,
+}
+
+impl Survivor {
+    /// Its number and command line, or which container it is.
+    pub fn who(&self) -> String {
+        let number = self.pid.map(|pid| format!("{pid} ")).unwrap_or_default();
+        format!("{number}{}", self.command)
+    }
 }
 
 impl Federation {
@@ -72,7 +80,8 @@ impl Federation {
     ///
     /// [`Error::UnknownParticipant`], [`Error::Interrupted`] (the supervisor then goes on),
     /// [`Error::SupervisorUnreachable`] where some participants are to stop and the supervisor that
-    /// keeps them does not answer, [`Error::Io`] where the system cannot be looked at.
+    /// keeps them does not answer, [`Error::DockerUnavailable`] where nobody can say whether a container
+    /// is left, [`Error::Io`] where the system cannot be looked at.
     pub fn stop(
         &self,
         options: &StopOptions<'_>,
@@ -103,10 +112,13 @@ impl Federation {
         let targets = Targets {
             scope: scope(&self.prepared),
             kits: options.names.is_some().then_some(&kits),
+            containers: stop::plan_of(&self.prepared.workspace).and_then(|plan| plan.containers),
         };
         let mut result = Stopped {
             consoles: survey.consoles(),
-            nothing_ran: ran.is_empty() && not_consoles(targets.find()?).is_empty(),
+            nothing_ran: ran.is_empty()
+                && not_consoles(targets.find()?).is_empty()
+                && targets.find_containers().is_ok_and(|it| it.is_empty()),
             ..Stopped::default()
         };
         for Console { pid, user } in result.consoles.clone() {
@@ -123,10 +135,14 @@ impl Federation {
             }
             self.is_left_alone(asked, options)?;
         }
+        let mut removed = Ok(());
         if result.survivors.is_empty() {
             self.stop_the_rest(&targets, &kits, options, &mut result, events)?;
+            removed = targets.remove_containers();
         }
-        self.conclude(&kits, ran, &targets, result)
+        let result = self.conclude(&kits, ran, &targets, result)?;
+        // Said last: a daemon that does not answer keeps nobody from ending the rest.
+        removed.map(|()| result)
     }
 
     /// A supervisor that went away meanwhile, or cannot be spoken to any more where everything is to
@@ -246,7 +262,7 @@ impl Federation {
         result
             .survivors
             .extend(ended.survivors.into_iter().map(|it| Survivor {
-                pid: it.found.identity.pid,
+                pid: Some(it.found.identity.pid),
                 command: it.found.command,
                 why: it.reason,
             }));
@@ -299,14 +315,27 @@ impl Federation {
         let survey = Survey::look(&self.prepared)?;
         for found in not_consoles(targets.find()?) {
             let pid = found.identity.pid;
-            if result.survivors.iter().all(|survivor| survivor.pid != pid) {
+            if result
+                .survivors
+                .iter()
+                .all(|survivor| survivor.pid != Some(pid))
+            {
                 result.survivors.push(Survivor {
-                    pid,
+                    pid: Some(pid),
                     command: found.command,
                     why: "it appeared while the others were being stopped".to_owned(),
                 });
             }
         }
+        // A daemon that cannot be asked was an error before.
+        let left = targets.find_containers().unwrap_or_default();
+        result
+            .survivors
+            .extend(left.into_iter().map(|container| Survivor {
+                pid: None,
+                command: format!("container {} ({})", container.name, container.state),
+                why: "docker has not removed it".to_owned(),
+            }));
         stop::tidy_kits(kits, &survey.record.identities(), &targets.scope)?;
         stop::tidy_workspace(&self.prepared.workspace)?;
         let runs = |kit: &&Kit| survey.running(kit).is_some();
@@ -336,7 +365,7 @@ impl Federation {
             .into_iter()
             .filter(|found| found.kit.as_deref().is_some_and(wanted))
             .map(|found| Survivor {
-                pid: found.identity.pid,
+                pid: Some(found.identity.pid),
                 command: found.command,
                 why: why.to_owned(),
             })

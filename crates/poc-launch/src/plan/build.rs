@@ -9,7 +9,9 @@ use poc_core::gpu_offer::GpuOffer;
 use poc_core::project::Role;
 use poc_core::workspace::{Kit, Prepared};
 
-use super::{AdminPlan, LaunchPlan, ParticipantPlan, RestartPolicy, Spawn, environment, quoting};
+use super::{
+    AdminPlan, LaunchPlan, ParticipantPlan, RestartPolicy, Spawn, container, environment, quoting,
+};
 use crate::Error;
 use crate::runtime::Runtime;
 
@@ -49,7 +51,8 @@ pub struct PlanRequest<'a> {
 ///
 /// [`Error::RuntimeMismatch`] where the kits are for another line of NVFlare than the runtime has,
 /// [`Error::UnknownParticipant`] for a name that is no server or site, [`Error::KitMissing`] for one
-/// whose kit is not there.
+/// whose kit is not there, [`Error::DockerUnavailable`] where the kits are for containers and no daemon
+/// answers.
 pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
     let PlanRequest {
         prepared, runtime, ..
@@ -76,10 +79,18 @@ pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
             known: kits.into_iter().map(|kit| kit.name).collect(),
         });
     }
+    let containers = container::containers(request)?;
+    let boxes = containers
+        .as_ref()
+        .map(|containers| container::Command::new(request, containers))
+        .transpose()?;
     let participants = kits
         .iter()
         .filter(|kit| request.selected.contains(&kit.name))
-        .map(|kit| participant(request, kit))
+        .map(|kit| match &boxes {
+            Some(boxes) => boxes.participant(kit),
+            None => participant(request, kit),
+        })
         .collect();
     let (server_address, admin_address) = addresses(prepared);
     Ok(LaunchPlan {
@@ -90,6 +101,7 @@ pub fn build(request: &PlanRequest<'_>) -> Result<LaunchPlan, Error> {
         python: runtime.python.clone(),
         flare_version: runtime.flare_version.to_string(),
         admin: admin(prepared),
+        containers,
         participants,
     })
 }
@@ -137,6 +149,7 @@ pub fn console(
         gpus: Vec::new(),
         offer: None,
         spawn: Spawn::Exec,
+        container: None,
         restart: RestartPolicy::NEVER,
     })
 }
@@ -225,6 +238,7 @@ fn participant(request: &PlanRequest<'_>, kit: &Kit) -> ParticipantPlan {
         offer: (kit.role == Role::Client && offers_gpus(request.runtime.line))
             .then_some(gpus.offer),
         spawn: request.spawn,
+        container: None,
         restart: RestartPolicy::default(),
     }
 }
@@ -239,6 +253,14 @@ pub const fn offers_gpus(line: Line) -> bool {
 /// `python3` comes first. Each word is a word of its own, so a path may hold spaces; that NVFlare
 /// does not lose them later is [`quoting`]'s business.
 fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
+    let mut argv = vec![python.to_string(), "-u".to_owned()];
+    argv.extend(quoting::words(python, &kit.dir));
+    argv.extend(module(kit, kit.dir.as_str()));
+    argv
+}
+
+/// The module that a participant runs, and its arguments, its kit lying in `directory`.
+pub(super) fn module(kit: &Kit, directory: &str) -> Vec<String> {
     let (module, file) = match kit.role {
         Role::Server => (
             "nvflare.private.fed.app.server.server_train",
@@ -250,21 +272,18 @@ fn argv(python: &Utf8Path, kit: &Kit) -> Vec<String> {
             "fed_client.json",
         ),
     };
-    let mut argv = vec![python.to_string(), "-u".to_owned()];
-    argv.extend(quoting::words(python, &kit.dir));
-    argv.extend(
-        [
-            "-m",
-            module,
-            "-m",
-            kit.dir.as_str(),
-            "-s",
-            file,
-            "--set",
-            "secure_train=true",
-        ]
-        .map(str::to_owned),
-    );
+    let mut argv: Vec<String> = [
+        "-m",
+        module,
+        "-m",
+        directory,
+        "-s",
+        file,
+        "--set",
+        "secure_train=true",
+    ]
+    .map(str::to_owned)
+    .into();
     if kit.role != Role::Server {
         argv.push(format!("uid={}", kit.name));
     }

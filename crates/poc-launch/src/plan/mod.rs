@@ -5,6 +5,7 @@
 //! whole, and written to the workspace, so that a dry run can print it and a test compare it.
 
 mod build;
+mod container;
 mod environment;
 mod quoting;
 
@@ -16,6 +17,8 @@ use poc_core::gpu_offer::GpuOffer;
 use poc_core::project::Role;
 use poc_core::workspace::Kit;
 use serde::{Deserialize, Serialize};
+
+use crate::docker::Containers;
 
 pub use build::{PlanRequest, SiteGpus, build, console, offers_gpus};
 pub(crate) use build::{addresses, admin, services};
@@ -50,6 +53,9 @@ pub struct LaunchPlan {
     pub flare_version: String,
     /// For admin commands; `None` where the project admin's kit is missing.
     pub admin: Option<AdminPlan>,
+    /// For participants in containers.
+    #[serde(default)]
+    pub containers: Option<Containers>,
     /// The server first, then the sites in the project's order.
     pub participants: Vec<ParticipantPlan>,
 }
@@ -97,6 +103,9 @@ pub struct ParticipantPlan {
     /// How it becomes a process.
     #[serde(default)]
     pub spawn: Spawn,
+    /// The name of the container that it runs in; `argv` is then what starts that.
+    #[serde(default)]
+    pub container: Option<String>,
     /// What happens when it dies.
     pub restart: RestartPolicy,
 }
@@ -126,6 +135,7 @@ impl ParticipantPlan {
             gpus: Vec::new(),
             offer: None,
             spawn: Spawn::Exec,
+            container: None,
             restart: RestartPolicy::NEVER,
         }
     }

@@ -5,6 +5,7 @@
 //! and nothing is ended that was not first recognised as belonging to the workspace ([`Scope`]).
 
 mod cgroup;
+mod environ;
 mod handle;
 mod identity;
 mod ladder;

@@ -5,20 +5,17 @@
 //! tools or the user started has a command line that names a kit. To both come their descendants.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::env;
 use poc_core::workspace::Prepared;
 use procfs::process::Process;
 
+use super::environ;
 use super::identity::{all, arguments, directory, is_over};
 use super::recognise::{self, Claim, Kind};
 use super::{Identity, recognise::describe};
 use crate::Error;
-
-/// The largest environment that is looked through; the kernel allows no larger one by default.
-const LARGEST_ENVIRONMENT: u64 = 6 * 1024 * 1024;
 
 /// Whose processes to look for: those of one workspace, of the user that this process runs as.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -212,15 +209,7 @@ fn chain(parents: &HashMap<u32, u32>, pid: u32) -> impl Iterator<Item = u32> + '
 /// The cookie in a process's environment. Where there are several, the first one counts, as it does for
 /// the process itself.
 pub(super) fn cookie_of(process: &Process) -> Option<String> {
-    let prefix = format!("{}=", env::POC_INSTANCE.name);
-    let mut environment = Vec::new();
-    let file = process.open_relative("environ").ok()?;
-    file.take(LARGEST_ENVIRONMENT)
-        .read_to_end(&mut environment)
-        .ok()?;
-    let mut entries = environment.split(|byte| *byte == 0);
-    let value = entries.find_map(|entry| entry.strip_prefix(prefix.as_bytes()))?;
-    String::from_utf8(value.to_vec()).ok()
+    environ::value(process, env::POC_INSTANCE.name)
 }
 
 #[cfg(test)]

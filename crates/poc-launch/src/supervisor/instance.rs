@@ -1,13 +1,13 @@
 //! The identity of a POC: a cookie in the environment of everything that it starts.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use camino::Utf8PathBuf;
 use poc_core::workspace::Workspace;
 
 use super::driver::replace;
 use crate::Error;
-use crate::process::{Found, Identity, Kind, boot_id};
+use crate::process::{Found, Kind, boot_id};
 
 /// The variable that says which participant a process belongs to, beside the cookie.
 pub(crate) const PARTICIPANT: &str = "POC_PARTICIPANT";
@@ -53,30 +53,11 @@ pub(crate) fn of_participant(
         let by_kit = found.kit.is_some() && found.kit.as_ref() == kit;
         let parent = found.identity.parent();
         let by_parent = || its.iter().any(|one| parent == Some(one.identity.pid));
-        if wanted && (by_kit || belongs_to(&found.identity, name) || by_parent()) {
+        if wanted && (by_kit || found.identity.has_variable(PARTICIPANT, name) || by_parent()) {
             its.push(found);
         }
     }
     its
-}
-
-/// Whether its environment says that the participant, or one of its children, started it.
-fn belongs_to(identity: &Identity, name: &str) -> bool {
-    let wanted = format!("{PARTICIPANT}={name}");
-    let mut environment = Vec::new();
-    let read = i32::try_from(identity.pid)
-        .ok()
-        .and_then(|pid| procfs::process::Process::new(pid).ok())
-        .and_then(|process| process.open_relative("environ").ok())
-        .and_then(|file| {
-            file.take(6 * 1024 * 1024)
-                .read_to_end(&mut environment)
-                .ok()
-        });
-    read.is_some()
-        && environment
-            .split(|byte| *byte == 0)
-            .any(|entry| entry == wanted.as_bytes())
 }
 
 #[cfg(test)]

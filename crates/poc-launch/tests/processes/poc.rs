@@ -55,6 +55,7 @@ impl Poc {
             python: "/no/python".into(),
             flare_version: "2.9.0".to_owned(),
             admin: None,
+            containers: None,
             participants,
         };
         Self {
@@ -288,6 +289,7 @@ fn participant(kit: &Kit, script: &str) -> ParticipantPlan {
         gpus: Vec::new(),
         offer: None,
         spawn: Spawn::Exec,
+        container: None,
         restart: RestartPolicy {
             first_delay_ms: 10,
             longest_delay_ms: 50,

@@ -22,6 +22,7 @@ use template::Values;
 
 use crate::Error;
 use crate::authority::Identity;
+use crate::docker::Containers;
 use crate::line::Profile;
 
 /// What all kits of a project have in common.
@@ -39,6 +40,8 @@ pub(crate) struct Federation<'a> {
     pub(crate) admin_port: u16,
     /// Whether jobs must be signed, where the project says.
     pub(crate) require_signed_jobs: Option<bool>,
+    /// For participants in containers.
+    pub(crate) containers: Option<Containers>,
     /// Where the workspace will lie when it is in place.
     pub(crate) workspace: &'a Utf8Path,
 }
@@ -120,7 +123,7 @@ impl Access {
 }
 
 impl File {
-    fn plain(path: impl Into<Utf8PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn plain(path: impl Into<Utf8PathBuf>, bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             path: path.into(),
             bytes: bytes.into(),
@@ -128,7 +131,7 @@ impl File {
         }
     }
 
-    fn script(path: impl Into<Utf8PathBuf>, text: String) -> Self {
+    pub(crate) fn script(path: impl Into<Utf8PathBuf>, text: String) -> Self {
         Self {
             path: path.into(),
             bytes: text.into_bytes(),
@@ -156,11 +159,15 @@ pub(crate) fn settings(
     federation: &Federation<'_>,
     participant: &Participant,
 ) -> Result<Vec<File>, Error> {
-    match &participant.kind {
+    let files = match &participant.kind {
         Kind::Server(_) => server::settings(federation, participant),
         Kind::Client(client) => client::settings(federation, participant, client),
         Kind::Admin(_) => admin::settings(federation, participant),
         Kind::Relay(_) => relay::settings(federation, participant),
+    }?;
+    match &federation.containers {
+        Some(containers) => containers.adapt(federation, participant, files),
+        None => Ok(files),
     }
 }
 
@@ -197,7 +204,7 @@ pub(crate) fn credentials(
 }
 
 /// Fills the `@KEY@`s of a template.
-fn fill(template: &str, values: &[(&str, &str)]) -> String {
+pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     values
         .iter()
         .fold(template.to_owned(), |text, (key, value)| {

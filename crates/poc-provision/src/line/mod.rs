@@ -57,6 +57,8 @@ pub(crate) struct Profile {
     pub(crate) has_notebook: bool,
     /// Whether there is a `start_all.sh` beside the kits even if the project does not ask for one.
     pub(crate) has_start_all: bool,
+    /// How its kits run in containers.
+    pub(crate) containers: crate::docker::Form,
 }
 
 /// How a server picks the addresses that it listens on, from the host of `service.target`.

@@ -4,6 +4,7 @@
 use poc_core::Line;
 
 use super::{Listener, Profile, ServerName, Signed};
+use crate::docker::Form;
 
 pub(super) static PROFILE: Profile = Profile {
     line: Line::V2_5,
@@ -33,4 +34,5 @@ pub(super) static PROFILE: Profile = Profile {
     has_aio: false,
     has_notebook: false,
     has_start_all: false,
+    containers: Form::OneContainer,
 };

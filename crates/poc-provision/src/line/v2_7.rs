@@ -3,6 +3,7 @@
 use poc_core::Line;
 
 use super::{Hierarchy, Listener, Profile, ServerName, Signed};
+use crate::docker::Form;
 
 pub(super) static PROFILE: Profile = Profile {
     line: Line::V2_7,
@@ -36,4 +37,5 @@ pub(super) static PROFILE: Profile = Profile {
     has_aio: true,
     has_notebook: true,
     has_start_all: false,
+    containers: Form::OneContainer,
 };

@@ -100,6 +100,7 @@ fn write_settings(
     // What NVFlare's `poc add-site` makes further kits from.
     let mut project = request.project.clone();
     project.set_default_host(&plan.federation.server_host);
+    project.docker_network = network(plan);
     let project_yml = project.to_yaml(request.line);
     tree.file(&paths.project, project_yml.as_bytes(), Access::Plain.mode())?;
     for directory in [&paths.data, parent(&paths.manifest), parent(&paths.state)] {
@@ -166,8 +167,14 @@ fn manifest(request: &Request<'_>, plan: &Plan<'_>, files: Vec<Utf8PathBuf>) -> 
         admin_port: plan.federation.admin_port,
         config_written: false,
         docker_image: request.project.docker_image.clone(),
+        docker_network: network(plan),
         he: request.project.he,
     }
+}
+
+fn network(plan: &Plan<'_>) -> Option<String> {
+    let containers = plan.federation.containers.as_ref();
+    containers.map(|containers| containers.network.clone())
 }
 
 /// The workspace's paths, relative to it: it is built in one place and used in another.

@@ -11,6 +11,7 @@ use poc_core::{FlareVersion, Listen, Problem};
 use super::Request;
 use crate::Error;
 use crate::authority::{Subject, VALID_DAYS};
+use crate::docker::Containers;
 use crate::jobs_dir;
 use crate::kit::Federation;
 use crate::line::{Listener, Profile, ServerName};
@@ -44,12 +45,17 @@ impl<'a> Plan<'a> {
         project.check_line(request.line)?;
         refuse_unsupported(project)?;
         let builders = builder_arguments(project)?;
-        let listening = Listening::of(
-            &request.listen,
-            &project.server().name,
-            profile,
-            version.as_ref(),
-        )?;
+        let containers = Containers::of(project)?;
+        let listening = if containers.is_some() {
+            Listening::in_container(&request.listen, &project.server().name)
+        } else {
+            Listening::of(
+                &request.listen,
+                &project.server().name,
+                profile,
+                version.as_ref(),
+            )?
+        };
         let mut warnings: Vec<String> = listening.warning.into_iter().collect();
         warnings.extend(passed_over(project, profile));
         if builders.require_signed_jobs.is_some() && !profile.has_place("@REQUIRE_SIGNED_JOBS@") {
@@ -81,6 +87,7 @@ impl<'a> Plan<'a> {
                 fed_learn_port: project.fed_learn_port(),
                 admin_port: project.admin_port(request.line),
                 require_signed_jobs: builders.require_signed_jobs,
+                containers,
                 workspace: request.workspace.root(),
             },
             listens: listening.listens,
@@ -161,9 +168,6 @@ fn refuse_unsupported(project: &Project) -> Result<(), Error> {
     let refuse = |what: String| Err(Error::Unsupported { what });
     if project.he {
         return refuse("homomorphic encryption".to_owned());
-    }
-    if project.docker_image.is_some() {
-        return refuse("running participants in containers".to_owned());
     }
     for participant in project.participants() {
         if participant.extra.contains_key("custom_ca_cert") {
@@ -315,6 +319,26 @@ struct Listening {
 }
 
 impl Listening {
+    /// In its container the server listens on every interface; which of this machine's addresses lead
+    /// there is decided when it is started.
+    fn in_container(listen: &Listen, server: &str) -> Self {
+        let host = if is_loopback(server) {
+            "0.0.0.0"
+        } else {
+            server
+        };
+        let reached_by = match listen {
+            Listen::Loopback | Listen::All => "localhost",
+            Listen::Address(address) => address,
+        };
+        Self {
+            host: host.to_owned(),
+            reached_by: reached_by.to_owned(),
+            listens: listen.clone(),
+            warning: None,
+        }
+    }
+
     fn of(
         listen: &Listen,
         server: &str,

@@ -24,11 +24,6 @@ fn what_cannot_be_done() {
     insta::assert_snapshot!(refused(&scene, scene.provision(&wanted, |_| ())), @r#"
     homomorphic encryption is not supported by this version of poc
     "#);
-    wanted.he = false;
-    wanted.docker_image = Some("nvflare/nvflare".to_owned());
-    insta::assert_snapshot!(refused(&scene, scene.provision(&wanted, |_| ())), @r#"
-    running participants in containers is not supported by this version of poc
-    "#);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The flags that say what is to be prepared.
 
 use camino::Utf8PathBuf;
+use poc_core::docker::DEFAULT_IMAGE;
 use poc_core::{FlareVersion, Line, Listen};
 
 use crate::args::{Ports, client_count};
@@ -10,9 +11,6 @@ use crate::output::words;
 
 /// The sites that a project has where nothing says how many.
 pub(super) const DEFAULT_CLIENTS: u32 = 2;
-
-/// The image that a bare `-d` means, as in NVFlare.
-const DEFAULT_IMAGE: &str = "nvflare/nvflare";
 
 /// The flags that say what is to be prepared; `poc up` has them too.
 #[derive(Debug, Default, clap::Args)]
@@ -63,6 +61,8 @@ pub(crate) struct Said {
     /// Any free ports.
     pub(crate) any_ports: bool,
     pub(crate) listen: bool,
+    /// Containers, and of which image.
+    pub(crate) image: bool,
 }
 
 impl ProjectArgs {
@@ -74,8 +74,9 @@ impl ProjectArgs {
             ports,
             any_ports,
             listen,
+            image,
         } = self.said();
-        self.input.is_some() || sites || version || ports || any_ports || listen
+        self.input.is_some() || sites || version || ports || any_ports || listen || image
     }
 
     /// Of what the flags say anything, beside `-i`.
@@ -86,6 +87,7 @@ impl ProjectArgs {
             ports: matches!(self.ports, Some(Ports::Fixed { .. })),
             any_ports: self.ports == Some(Ports::Auto),
             listen: self.listen.is_some(),
+            image: self.docker_image().is_some(),
         }
     }
 
@@ -98,7 +100,7 @@ impl ProjectArgs {
     ///
     /// # Errors
     ///
-    /// [`ErrorCode::NotSupported`] for `-he` and `-d`.
+    /// [`ErrorCode::NotSupported`] for `-he`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), CliError> {
         let refused = |what: &str, flag: &str| {
             Err(CliError::new(
@@ -112,10 +114,14 @@ impl ProjectArgs {
         if self.he {
             return refused("keys for homomorphic encryption", "`-he`");
         }
-        if self.docker_image.is_some() && self.input.is_none() {
-            return refused("a POC in Docker containers", "`-d`");
-        }
         Ok(())
+    }
+
+    /// The image to run participants in.
+    pub(super) fn docker_image(&self) -> Option<&str> {
+        self.docker_image
+            .as_deref()
+            .filter(|_| self.input.is_none())
     }
 
     /// Says which flags have no effect beside others.
@@ -207,18 +213,18 @@ mod tests {
 
     #[test]
     fn what_cannot_be_made_yet_is_refused_whole() {
-        for words in [
-            &["--he"][..],
-            &["-d"],
-            &["-d", "img:1"],
-            &["--he", "-i", "p.yml"],
-        ] {
+        for words in [&["--he"][..], &["--he", "-i", "p.yml"]] {
             let error = args(words).refuse_unsupported().unwrap_err();
             assert_eq!(error.code(), ErrorCode::NotSupported, "{words:?}");
         }
-        // Beside -i, -d is ignored and said so.
-        assert!(args(&["-d", "-i", "p.yml"]).refuse_unsupported().is_ok());
-        assert_eq!(args(&["-d"]).docker_image.as_deref(), Some(DEFAULT_IMAGE));
+    }
+
+    #[test]
+    fn the_image_is_what_is_named_or_nvflares_and_beside_a_project_file_nothing() {
+        assert_eq!(args(&["-d"]).docker_image(), Some(DEFAULT_IMAGE));
+        assert_eq!(args(&["-d", "img:1"]).docker_image(), Some("img:1"));
+        assert_eq!(args(&["-d", "-i", "p.yml"]).docker_image(), None);
+        assert_eq!(args(&[]).docker_image(), None);
     }
 
     #[test]
@@ -230,6 +236,7 @@ mod tests {
             &["--ports", "auto"],
             &["--listen", "all"],
             &["--flare-version", "2.9"],
+            &["-d"],
         ] {
             assert!(args(words).describes_a_project(), "{words:?}");
         }

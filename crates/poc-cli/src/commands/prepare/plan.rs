@@ -1,6 +1,7 @@
 //! What is to be prepared: a project, for an NVFlare.
 
 use camino::Utf8Path;
+use poc_core::docker::{SHARED_NETWORK, is_own_network};
 use poc_core::project::Project;
 use poc_core::settings::Settings;
 use poc_core::{FlareVersion, Line, Listen};
@@ -40,15 +41,16 @@ pub(crate) fn plan(
         };
         Project::poc_default(line, &clients)?
     };
-    if project.docker_image.is_some() || project.he {
-        let what = if project.he {
-            "homomorphic encryption"
-        } else {
-            "Docker containers"
-        };
+    if let Some(image) = args.docker_image() {
+        project.docker_image = Some(image.to_owned());
+    }
+    // The file of another POC names the network that is that one's alone, or one that all POCs share.
+    let others = |network: &mut String| is_own_network(network) || network == SHARED_NETWORK;
+    project.docker_network.take_if(others);
+    if project.he {
         return Err(CliError::new(
             ErrorCode::NotSupported,
-            format!("the project asks for {what}, which this version of poc cannot prepare yet"),
+            "the project asks for homomorphic encryption, which this version of poc cannot prepare yet",
         )
         .hint("take it out of the project file, then prepare again"));
     }

@@ -130,7 +130,7 @@ impl Driver<'_> {
             };
             let process = identity
                 .as_ref()
-                .map(crate::backend::Adopted::take)
+                .map(|identity| self.backend.adopt(&plan, identity))
                 .transpose()?;
             let (Some(identity), Some(process)) = (identity, process.flatten()) else {
                 let left = of_participant(found.clone(), Some(&plan.directory), &plan.name);
@@ -142,7 +142,7 @@ impl Driver<'_> {
             let ready = recorded.is_some_and(|recorded| recorded.ready)
                 || ready::has_become_ready(&plan.log, &plan.name, plan.role);
             let restarts = recorded.map_or(0, |recorded| recorded.restarts);
-            self.take_over(&plan, identity, Box::new(process), ready, restarts);
+            self.take_over(&plan, identity, process, ready, restarts);
         }
         Ok(())
     }
@@ -239,7 +239,30 @@ impl Driver<'_> {
         };
         let scope = self.scope_of(plan);
         let swept = self.sweeper.sweep_participant(&scope, name);
-        self.report_swept(swept)
+        let mut left = self.report_swept(swept);
+        left.extend(self.sweep_containers(Some(name)));
+        left
+    }
+
+    /// Removes containers, a participant's or all, and with all of them their network. A container has
+    /// no number here: what is left counts as 0, as helpers do whose number is not known.
+    fn sweep_containers(&mut self, name: Option<&str>) -> Vec<u32> {
+        let Some(containers) = self.plan.containers.clone() else {
+            return Vec::new();
+        };
+        let left = containers.remove(name).and_then(|left| {
+            if name.is_none() && left.is_empty() {
+                containers.remove_network()?;
+            }
+            Ok(left.len())
+        });
+        match left {
+            Ok(count) => vec![0; count],
+            Err(error) => {
+                self.trouble(error);
+                vec![0]
+            }
+        }
     }
 
     fn sweep_all(&mut self) -> Vec<u32> {
@@ -255,6 +278,9 @@ impl Driver<'_> {
         }
         let swept = self.sweeper.sweep(&self.scope());
         let mut left = self.report_swept(swept);
+        if left.is_empty() {
+            left.extend(self.sweep_containers(None));
+        }
         if self.admin.is_some() {
             // A call is under way, with a helper that may not have a number yet.
             left.push(0);

@@ -153,7 +153,7 @@ impl<'a> Driver<'a> {
             state: State::new(seed(), at_once()),
             children: BTreeMap::new(),
             launching: BTreeMap::new(),
-            backend: Box::new(Spawner::new(&workspace.poc_dir())),
+            backend: Box::new(Spawner::new(&workspace.poc_dir(), &plan)?),
             listener: Some(Listener::bind(&workspace)?),
             connections: Connections::default(),
             watcher: Watcher::new(workspace.root()),

@@ -92,6 +92,10 @@ impl Driver<'_> {
     }
 
     fn jobs_run(&self) -> bool {
+        let contained = self.plan.containers.as_ref();
+        if contained.is_some_and(|containers| containers.jobs_run().unwrap_or(false)) {
+            return true;
+        }
         let found = self.scope().find().unwrap_or_default();
         found.iter().any(|found| found.kind == Kind::Job)
     }
