@@ -29,6 +29,7 @@ mod tour;
 mod two_pocs;
 mod up_down;
 mod upstream_tools;
+mod words;
 mod workspaces;
 mod world;
 mod wrong_use;

@@ -36,8 +36,17 @@ fn start_before_prepare() {
 #[test]
 fn stop_and_status_before_prepare() {
     let world = poc_test!();
-    for command in ["stop", "status", "logs", "down"] {
+    for command in ["stop", "status", "logs"] {
         refused(&world, &[command], 4, "NOT_PREPARED");
+    }
+    // Nothing there is what `down` is to bring about.
+    for line in [&["down"][..], &["down", "--clean"]] {
+        let down = world.poc(line).success();
+        assert!(
+            down.stdout.contains("There is no POC in "),
+            "{}",
+            down.stdout
+        );
     }
     assert!(!world.workspace().exists());
 }

@@ -1,5 +1,7 @@
 //! What every command is given.
 
+use std::io;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::config_file::ConfigFile;
 use poc_core::env::Env;
@@ -43,7 +45,8 @@ impl Context {
     ///
     /// When it cannot be read or does not parse.
     pub(crate) fn config_file(&self) -> Result<ConfigFile, CliError> {
-        Ok(ConfigFile::load(&ConfigFile::path_in(&self.env.home()?))?)
+        let path = ConfigFile::path_in(&self.env.home()?);
+        ConfigFile::load(&path).map_err(|error| config_error(error, &path))
     }
 
     /// Every setting, with `--workspace` and what the command itself overrides.
@@ -178,6 +181,18 @@ impl Context {
     }
 }
 
+/// Why config.conf cannot be had.
+fn config_error(error: poc_core::Error, path: &Utf8Path) -> CliError {
+    match error {
+        // Another workspace would not help.
+        poc_core::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            CliError::new(ErrorCode::Io, error.to_string())
+                .hint(format!("`chmod u+rw {path}` lets you read and write it"))
+        }
+        error => error.into(),
+    }
+}
+
 /// The prepared POC of these settings.
 ///
 /// # Errors
@@ -217,5 +232,23 @@ pub(crate) fn absolute(path: &Utf8Path) -> Result<Utf8PathBuf, CliError> {
         Ok(path.to_owned())
     } else {
         Ok(current_directory()?.join(path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_config_that_may_not_be_read_is_no_matter_of_the_workspace() {
+        let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = config_error(
+            denied.into(),
+            Utf8Path::new("/home/mia/.nvflare/config.conf"),
+        );
+        assert_eq!(
+            error.hints(),
+            ["`chmod u+rw /home/mia/.nvflare/config.conf` lets you read and write it"]
+        );
     }
 }

@@ -49,7 +49,7 @@ pub enum Error {
         problems: Vec<Problem>,
     },
     /// A project that cannot be: a bad client name, say.
-    #[error("the project cannot be{}", problems_text(problems))]
+    #[error("{}", impossible_text(problems))]
     ProjectImpossible {
         /// All problems.
         problems: Vec<Problem>,
@@ -142,6 +142,14 @@ fn problems_text(problems: &[Problem]) -> String {
                 .collect();
             format!(", {} problems:{}", several.len(), lines.concat())
         }
+    }
+}
+
+/// A single problem, of a name that was just given say, speaks for itself.
+fn impossible_text(problems: &[Problem]) -> String {
+    match problems {
+        [only] => only.to_string(),
+        several => format!("there cannot be such a project{}", problems_text(several)),
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
     let mut findings = Vec::new();
     match context.settings() {
         Ok(settings) => {
-            findings.push(Finding::good("config.conf", settings.config_path.as_str()));
+            findings.push(Finding::good("config.conf", config_file(&settings)));
             findings.push(python(context, &settings));
             findings.extend(workspace(&settings));
         }
@@ -99,6 +99,15 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
         format!("{} found", crate::output::words::count(problems, "problem")),
     )
     .with_data(&data))
+}
+
+fn config_file(settings: &Settings) -> String {
+    let path = &settings.config_path;
+    if path.exists() {
+        path.to_string()
+    } else {
+        format!("{path}: not there yet (`poc prepare` writes it)")
+    }
 }
 
 fn python(context: &Context, settings: &Settings) -> Finding {
@@ -155,18 +164,26 @@ fn workspace(settings: &Settings) -> Vec<Finding> {
 
 fn prepared_poc(prepared: &Prepared) -> Vec<Finding> {
     let root = prepared.workspace.root();
-    let state = match Federation::open(prepared).status() {
-        Ok(status) => status.state,
+    let status = match Federation::open(prepared).status() {
+        Ok(status) => status,
         Err(error) => return vec![Finding::problem("workspace", &error.into())],
     };
+    let state = status.state;
     let mut findings = vec![Finding::good(
         "workspace",
         format!(
             "{root}: {} is prepared, and {}",
             prepared.project.name,
-            state.as_str()
+            match state {
+                PocState::Running => "running",
+                PocState::Partial => "partly running",
+                PocState::Stopped => "not running",
+            }
         ),
     )];
+    for warning in status.warnings {
+        findings.push(Finding::warning("workspace", warning, None));
+    }
     if state == PocState::Stopped {
         findings.extend(server_ports(prepared));
     }

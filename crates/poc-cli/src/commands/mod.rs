@@ -16,6 +16,7 @@ pub(crate) mod prepare;
 pub(crate) mod prepare_jobs_dir;
 pub(crate) mod prune;
 pub(crate) mod runtime;
+pub(crate) mod stale;
 pub(crate) mod start;
 pub(crate) mod status;
 pub(crate) mod stop;

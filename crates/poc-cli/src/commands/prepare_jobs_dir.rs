@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use poc_core::env;
 use poc_core::settings::Overrides;
+use poc_launch::{Federation, PocState};
 use serde::Serialize;
 
 use crate::context::{Context, prepared_in};
@@ -28,6 +29,8 @@ struct Data {
     jobs_dir: Utf8PathBuf,
     /// Where the files are that the transfer directory held.
     set_aside: Option<Utf8PathBuf>,
+    #[serde(skip)]
+    runs: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
@@ -54,6 +57,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         transfer: linked.transfer,
         jobs_dir: linked.target,
         set_aside: linked.set_aside,
+        runs: Federation::open(&prepared)
+            .status()
+            .is_ok_and(|status| status.state != PocState::Stopped),
     };
     context.printer.result(&data, text)?;
     Ok(0)
@@ -69,9 +75,13 @@ fn text(data: &Data) -> String {
     if let Some(set_aside) = &data.set_aside {
         text += &format!("  what was in it is in {}\n", style::literal(set_aside));
     }
-    text += &format!(
-        "\nNext: {}, then submit a job by its path in there\n",
-        style::literal("`poc start`")
-    );
+    text += &if data.runs {
+        "\nNext: submit a job by its path in there\n".to_owned()
+    } else {
+        format!(
+            "\nNext: {}, then submit a job by its path in there\n",
+            style::literal("`poc start`")
+        )
+    };
     text
 }

@@ -45,6 +45,8 @@ struct Left {
 struct Process {
     pid: u32,
     kind: Kind,
+    /// The startup kit that its command line names.
+    kit: Option<Utf8PathBuf>,
     command: String,
     /// `running`, `ended` or `survived`.
     state: &'static str,
@@ -128,7 +130,7 @@ fn incomplete(data: &Data) -> CliError {
     let lines: Vec<String> = survived
         .map(|it| {
             let reason = it.reason.as_deref().unwrap_or("it did not end");
-            format!("{} {} ({reason})", it.pid, it.command)
+            format!("{} {} ({reason})", it.pid, what(it))
         })
         .collect();
     let message = format!("{} still there", words::are(lines.len(), "process"));
@@ -193,10 +195,28 @@ impl From<&Found> for Process {
         Self {
             pid: found.identity.pid,
             kind: found.kind,
+            kit: found.kit.clone(),
             command: found.command.clone(),
             state: "running",
             reason: None,
         }
+    }
+}
+
+/// What a process is, in one short line.
+fn what(process: &Process) -> String {
+    let command = words::command(&process.command);
+    let Some(kit) = &process.kit else {
+        return command;
+    };
+    let name = kit.file_name().unwrap_or_default();
+    match process.kind {
+        Kind::Server => format!("the server ({kit})"),
+        Kind::Client => format!("site {name} ({kit})"),
+        Kind::Job => format!("a job of {name} ({kit})"),
+        Kind::Watchdog => format!("the watchdog of {name} ({kit})"),
+        Kind::AdminHelper => format!("the admin helper with the kit of {name} ({kit})"),
+        Kind::Supervisor | Kind::Console | Kind::Other => command,
     }
 }
 
@@ -216,7 +236,7 @@ fn shown(data: &Data) -> String {
         };
         text += &format!("{place}, {why}:\n");
         for process in &left.processes {
-            text += &format!("  process {}: {}\n", process.pid, process.command);
+            text += &format!("  process {}: {}\n", process.pid, what(process));
         }
         for console in &left.consoles {
             text += &format!(
@@ -259,6 +279,8 @@ mod tests {
         Process {
             pid,
             kind,
+            kit: (kind == Kind::Server)
+                .then(|| "/tmp/nvflare/poc/example_project/prod_00/server".into()),
             command: command.to_owned(),
             state: "running",
             reason: None,
@@ -275,7 +297,7 @@ mod tests {
                     Kind::Server,
                     "python3 -u -m nvflare.private.fed.app.server.server_train -m /tmp/nvflare/poc/example_project/prod_00/server -s fed_server.json",
                 ),
-                process(12, Kind::Client, "python3 -u -m x"),
+                process(12, Kind::Other, "python3 -c import os\nos.fork()\n"),
             ],
             consoles: vec![process(
                 13,
@@ -313,8 +335,8 @@ mod tests {
         texts += &text(&data);
         insta::assert_snapshot!(anstream::adapter::strip_str(&texts), @r"
         Of the POC in /tmp/nvflare/poc, which was removed:
-          process 11: python3 -u -m nvflare.private.fed.app.server.server_train -m /tmp/nvflare/poc/example_project/prod_00/server -s fed_server.json
-          process 12: python3 -u -m x
+          process 11: the server (/tmp/nvflare/poc/example_project/prod_00/server)
+          process 12: python3 -c import os …
           process 13 is a FLARE console, and is left alone
         Of a POC somewhere, that no supervisor keeps:
           process 14: sleep 600
@@ -345,6 +367,7 @@ mod tests {
                 {
                   "pid": 11,
                   "kind": "server",
+                  "kit": "/tmp/nvflare/poc/example_project/prod_00/server",
                   "command": "python3 -u -m nvflare.private.fed.app.server.server_train -m /tmp/nvflare/poc/example_project/prod_00/server -s fed_server.json",
                   "state": "survived",
                   "reason": "the kernel holds it"
@@ -354,6 +377,7 @@ mod tests {
                 {
                   "pid": 13,
                   "kind": "console",
+                  "kit": null,
                   "command": "python3 -m nvflare.fuel.hci.tools.admin",
                   "state": "running",
                   "reason": null

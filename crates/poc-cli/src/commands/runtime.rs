@@ -214,7 +214,14 @@ fn use_python(context: &Context, path: &Utf8Path) -> Result<(), CliError> {
         &path,
         Origin::Setting(Source::CommandLine("runtime use")),
         &context.env,
-    )?;
+    )
+    .map_err(|error| {
+        // The library's hints are for a Python that the settings name.
+        CliError::from(error)
+            .without_hints()
+            .hint("name a Python, or a virtual environment, that has NVFlare")
+            .hint("or `poc runtime install` installs NVFlare into one of its own")
+    })?;
     let config = ConfigFile::path_in(&context.env.home()?);
     ConfigFile::edit(&config, |config| {
         config.set_python(&runtime.python);

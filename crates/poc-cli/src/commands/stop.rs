@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use camino::Utf8Path;
 use poc_core::workspace::Prepared;
-use poc_launch::process::pid_file::Stale;
 use poc_launch::runtime;
 use poc_launch::{Federation, LaunchEvent, StopOptions, Stopped};
 use serde::Serialize;
 
 use crate::args::seconds;
+use crate::commands::stale::{StaleFiles, stale};
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
 use crate::output::{Progress, style, words};
@@ -135,7 +134,14 @@ pub(crate) fn stop(context: &Context, prepared: &Prepared, args: &Args) -> Resul
     };
     let stopped = {
         let progress = Progress::spinner(&context.printer, "stopping");
-        Federation::open(prepared).stop(&options, &mut |event| show(context, &progress, &event))
+        let mut stale = StaleFiles::default();
+        let stopped = Federation::open(prepared).stop(&options, &mut |event| {
+            if !stale.keeps(&progress, &event) {
+                show(context, &progress, &event);
+            }
+        });
+        stale.tell(&progress);
+        stopped
     };
     let stopped = stopped.map_err(|error| interrupted(prepared, error))?;
     let mut data = conclude(prepared, stopped, args.no_wait)?;
@@ -231,7 +237,8 @@ fn incomplete(data: &Data) -> CliError {
                 .pid
                 .map(|pid| format!("{pid} "))
                 .unwrap_or_default();
-            format!("{pid}{} ({})", survivor.command, survivor.why)
+            let command = words::command(&survivor.command);
+            format!("{pid}{command} ({})", survivor.why)
         })
         .collect();
     CliError::new(
@@ -254,7 +261,8 @@ pub(crate) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEve
         LaunchEvent::Stopping { name } => progress.say(format!("stopping {name}")),
         LaunchEvent::Killing { name, pid } => {
             progress.note(&format!(
-                "killing {name} (process {pid}): it did not end in time"
+                "killing {} (process {pid}): it did not end in time",
+                words::command(name)
             ));
         }
         LaunchEvent::Stopped { name } => progress.step(format!("{name} has stopped")),
@@ -264,14 +272,6 @@ pub(crate) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEve
         // What has no place in a stop, or is told at its end.
         other => context.printer.debug(&format!("{other:?}")),
     }
-}
-
-/// A pid file that meant nothing any more, in words.
-pub(crate) fn stale(file: &Utf8Path, pid: Option<u32>, reason: Stale) -> String {
-    let pid = pid
-        .map(|pid| format!("process {pid}: "))
-        .unwrap_or_default();
-    format!("removed a stale {file} ({pid}{reason})")
 }
 
 /// What `stop` says at its end.

@@ -132,9 +132,14 @@ fn excerpt(error: &poc_launch::Error) -> (String, Vec<String>) {
     use poc_launch::Error as E;
     match error {
         E::StartFailed { name, tail, .. } => (format!("The last lines of {name}:"), tail.clone()),
+        // A single line is in the message already.
         E::RuntimeBroken { tail, .. }
         | E::InstallFailed { tail, .. }
-        | E::AdminHelper { tail, .. } => ("What it said last:".to_owned(), tail.clone()),
+        | E::AdminHelper { tail, .. }
+            if tail.len() > 1 =>
+        {
+            ("What it said last:".to_owned(), tail.clone())
+        }
         E::RuntimeMissing { tried, .. } | E::NoBasePython { tried, .. } => {
             ("Looked at:".to_owned(), tried_lines(tried))
         }

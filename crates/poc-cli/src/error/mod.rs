@@ -78,6 +78,12 @@ impl CliError {
         self
     }
 
+    /// Without the hints so far, which do not fit here.
+    pub(crate) fn without_hints(mut self) -> Self {
+        self.0.hints.clear();
+        self
+    }
+
     /// Why it happened.
     pub(crate) fn because(mut self, source: impl StdError + Send + Sync + 'static) -> Self {
         self.0.source = Some(Box::new(source));

@@ -39,6 +39,19 @@ pub(crate) fn list<S: AsRef<str>>(items: &[S]) -> String {
     }
 }
 
+/// A command line at a glance: what comes after its first line or its 100th letter is left out, such as
+/// a whole program after `python -c`.
+pub(crate) fn command(command: &str) -> String {
+    const MOST: usize = 100;
+    let line = command.lines().next().unwrap_or_default();
+    let shown: String = line.chars().take(MOST).collect();
+    if shown.len() < command.len() {
+        format!("{} …", shown.trim_end())
+    } else {
+        shown
+    }
+}
+
 /// A span of time with its two largest units: `0.4 s`, `12 s`, `3 min 5 s`, `2 h 0 min`, `4 d 3 h`.
 pub(crate) fn duration(span: Duration) -> String {
     let seconds = span.as_secs();

@@ -105,7 +105,7 @@ fn client_names_are_checked_all_at_once() {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let error = Project::poc_default(Line::V2_9, &names).unwrap_err();
     insta::assert_snapshot!(error.to_string(), @r"
-    the project cannot be, 9 problems:
+    there cannot be such a project, 9 problems:
       `-x` begins with `-`
       `../x` begins with `.`
       a name is empty

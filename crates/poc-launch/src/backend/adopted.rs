@@ -56,7 +56,7 @@ impl Process for Adopted {
 
     fn ended(&mut self) -> io::Result<Option<String>> {
         let ended = self.handle.wait(Instant::now()).map_err(into_io)?;
-        Ok(ended.then(|| "ended (an earlier supervisor had started it)".to_owned()))
+        Ok(ended.then(|| "an earlier supervisor had started it, so how is not known".to_owned()))
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn ask(python: &Utf8Path, env: &Env) -> Result<Answer, Unfit> {
             match answer.map(serde_json::from_str) {
                 Some(Ok(answer)) if finished.status.success() => Ok(answer),
                 _ => Err(Unfit::Broken {
-                    tail: finished.tail(TAIL),
+                    tail: words(finished.tail(TAIL)),
                 }),
             }
         }
@@ -75,6 +75,14 @@ pub(super) fn ask(python: &Utf8Path, env: &Env) -> Result<Answer, Unfit> {
         Err(Stopped::Cancelled(cancelled)) => Err(broken(cancelled.to_string())),
         Err(Stopped::Error(error)) => Err(broken(error.to_string())),
     }
+}
+
+/// Its last lines; not those of another program, which repeats ours as an option it does not know.
+fn words(tail: Vec<String>) -> Vec<String> {
+    if tail.iter().any(|line| line.contains(MARK)) {
+        return vec!["it is no Python".to_owned()];
+    }
+    tail
 }
 
 #[cfg(test)]

@@ -69,12 +69,15 @@ fn add(
     let org = args.org.clone();
     let participant = participant(org.unwrap_or_else(|| prepared.project.server().org.clone()));
     let status = Federation::open(&prepared).status()?;
-    refuse_running(&status, &participant.name, |error| {
-        error.hint(format!(
-            "stop it first with `poc stop -p {}`",
-            participant.name
-        ))
-    })?;
+    // One who takes part already is refused below, and would be stopped for nothing.
+    if args.force || prepared.kit(&participant.name).is_none() {
+        refuse_running(&status, &participant.name, |error| {
+            error.hint(format!(
+                "stop it first with `poc stop -p {}`",
+                participant.name
+            ))
+        })?;
+    }
     let added = {
         let _progress = Progress::spinner(&context.printer, "making a key");
         poc_provision::add(

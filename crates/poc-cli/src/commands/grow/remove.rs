@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
+use poc_core::Line;
 use poc_core::config_file::ConfigFile;
 use poc_core::project::Role;
 use poc_launch::Federation;
@@ -13,7 +14,7 @@ use super::{locked, refuse_running};
 use crate::commands::stop;
 use crate::context::Context;
 use crate::error::CliError;
-use crate::output::{style, words};
+use crate::output::{Progress, style, words};
 
 /// Arguments of `poc remove`.
 #[derive(Debug, clap::Args)]
@@ -46,6 +47,9 @@ struct Data {
     studies: Vec<String>,
     /// Whether config.conf pointed at its kit, and does no longer.
     config_changed: bool,
+    /// Whether this NVFlare can have its server refuse a name.
+    #[serde(skip)]
+    can_be_disabled: bool,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
@@ -86,11 +90,14 @@ fn remove(context: &Context, args: &Args) -> Result<Data, CliError> {
                 "or stop and remove it in one go with `poc remove {name} --force`"
             ))
     })?;
+    let progress = Progress::spinner(&context.printer, format!("removing {name}"));
     let server = &prepared.project.server().name;
     let is_site = prepared.project.clients().any(|it| it.name == name);
     let server_runs = |it: &poc_launch::ParticipantStatus| it.name == *server && it.pid.is_some();
     if is_site && status.participants.iter().any(server_runs) {
-        forget(context, &federation, name);
+        progress.say(format!("having the server forget {name}"));
+        forget(&progress, &federation, name);
+        progress.say(format!("removing {name}"));
     }
     let kit = prepared.prod_dir.join(name);
     let lead = prepared.project_admin_kit().dir;
@@ -107,11 +114,13 @@ fn remove(context: &Context, args: &Args) -> Result<Data, CliError> {
         certificate_revoked: false,
         studies: removed.studies,
         config_changed,
+        // `nvflare system disable-client` came with 2.9.
+        can_be_disabled: prepared.line.is_none_or(|line| line >= Line::V2_9),
     })
 }
 
 /// Has a running server forget the site. It would list it for ten minutes, and count on it for jobs.
-fn forget(context: &Context, federation: &Federation, name: &str) {
+fn forget(progress: &Progress<'_>, federation: &Federation, name: &str) {
     const LIMIT: Duration = Duration::from_secs(10);
     let outcome = federation
         .admin(None)
@@ -122,7 +131,7 @@ fn forget(context: &Context, federation: &Federation, name: &str) {
         | Err(
             poc_launch::Error::ServerUnreachable { .. } | poc_launch::Error::AdminRefused { .. },
         ) => {}
-        Err(error) => context.printer.warning(&format!(
+        Err(error) => progress.warning(&format!(
             "the server lists {name} until it has been silent for ten minutes: {error}"
         )),
     }
@@ -156,9 +165,9 @@ fn text(data: &Data) -> String {
         text += "  config.conf does not point at its kit any more\n";
     }
     text += "\nIts certificate is not revoked, for NVFlare has no way to do that: whoever has a copy of the kit can\nconnect until it expires. `poc prepare --force` makes a new certificate authority";
-    if data.role == Role::Client {
+    if data.role == Role::Client && data.can_be_disabled {
         text += &format!(
-            "; from NVFlare 2.9 on,\n`nvflare system disable-client {}` has the server refuse the name",
+            ",\nand `nvflare system disable-client {}` has the server refuse the name",
             data.name
         );
     }
@@ -180,6 +189,7 @@ mod tests {
             certificate_revoked: false,
             studies: vec!["lungs".into()],
             config_changed: false,
+            can_be_disabled: true,
         };
         insta::assert_snapshot!(anstream::adapter::strip_str(&text(&data)).to_string(), @r"
         ✓ Removed site site-3, which was stopped first
@@ -187,8 +197,8 @@ mod tests {
           project.yml does not name it in lungs any more; the server's own list still does
 
         Its certificate is not revoked, for NVFlare has no way to do that: whoever has a copy of the kit can
-        connect until it expires. `poc prepare --force` makes a new certificate authority; from NVFlare 2.9 on,
-        `nvflare system disable-client site-3` has the server refuse the name.
+        connect until it expires. `poc prepare --force` makes a new certificate authority,
+        and `nvflare system disable-client site-3` has the server refuse the name.
         ");
     }
 }

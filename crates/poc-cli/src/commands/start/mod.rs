@@ -21,6 +21,7 @@ use self::plan::{find_runtime, plan};
 use self::report::{data, not_ready, show};
 use crate::args::{Format, Spawn, seconds};
 use crate::commands::logs;
+use crate::commands::stale::StaleFiles;
 use crate::context::{Context, prepared_in};
 use crate::error::{CliError, ErrorCode};
 use crate::output::{Progress, words};
@@ -269,9 +270,14 @@ pub(crate) fn start(
             &context.printer,
             format!("starting {}", words::list(&selection.services)),
         );
-        Federation::open(prepared).start(plan, &options, &mut |event| {
-            show(context, &progress, &event);
-        })?
+        let mut stale = StaleFiles::default();
+        let started = Federation::open(prepared).start(plan, &options, &mut |event| {
+            if !stale.keeps(&progress, &event) {
+                show(context, &progress, &event);
+            }
+        });
+        stale.tell(&progress);
+        started?
     };
     for warning in &started.warnings {
         context.printer.warning(warning);

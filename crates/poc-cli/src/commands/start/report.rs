@@ -5,6 +5,7 @@ use poc_core::workspace::Prepared;
 use poc_launch::{LaunchEvent, Started};
 use serde::Serialize;
 
+use crate::commands::stale::stale;
 use crate::commands::stop;
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
@@ -119,7 +120,7 @@ pub(super) fn show(context: &Context, progress: &Progress<'_>, event: &LaunchEve
         }
         LaunchEvent::Warning(text) => progress.warning(text),
         LaunchEvent::StaleRemoved { file, pid, reason } => {
-            progress.note(&stop::stale(file, *pid, *reason));
+            progress.note(&stale(file, *pid, *reason));
         }
         LaunchEvent::AlreadyRunning { name, pid } => {
             let pid = pid
