@@ -176,7 +176,6 @@ fn a_file_that_does_not_parse_is_never_overwritten() {
         &["prepare"][..],
         &["config", "-pw", "x"],
         &["config", "-d", "x"],
-        &["clean"],
         &["config"],
     ] {
         let output = world.poc(args).args(["--format", "json"]).code(4);
@@ -202,6 +201,13 @@ fn a_file_that_does_not_parse_is_never_overwritten() {
 
     hint: correct that line, or move [HOME]/.nvflare/config.conf aside and run `poc prepare`, which writes a new one
     ");
+
+    // To end a POC and remove it, only its place must be known. The file stays as it is.
+    world.poc(["clean"]).success();
+    let clean = world.poc(["clean", "--format", "json"]);
+    let output = clean.env_remove("NVFLARE_POC_WORKSPACE").code(4);
+    assert_eq!(output.error_code(), "CONFIG_INVALID");
+    assert_eq!(read_config(&world), broken);
 }
 
 #[test]
