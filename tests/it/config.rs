@@ -305,7 +305,11 @@ fn what_cannot_be_worked_out_can_be_set_anew() {
         "{}",
         output.transcript()
     );
-    fs_err::create_dir(world.root().join("kit")).unwrap();
+    let startup = world.root().join("kit/startup");
+    fs_err::create_dir_all(&startup).unwrap();
+    for file in ["fed_admin.json", "client.crt", "rootCA.pem"] {
+        fs_err::write(startup.join(file), "").unwrap();
+    }
     let output = bare(&["config", "-d", "kit", "--format", "json"]).success();
     assert_eq!(
         setting(&output, "workspace").0,
@@ -317,4 +321,55 @@ fn what_cannot_be_worked_out_can_be_set_anew() {
     );
     assert!(read_config(&world).contains("# mine\n"));
     assert!(!read_config(&world).contains("NOWHERE"));
+}
+
+/// NVFlare's job and system commands need an admin's kit; which one is in effect is said as it is.
+#[test]
+fn only_an_admins_kit_is_one_to_keep() {
+    let world = poc_test!();
+    world.prepare(1);
+    let before = read_config(&world);
+    let site = world.kit("site-1");
+    for directory in [
+        site.as_path(),
+        world.workspace(),
+        &world.root().join("nowhere"),
+    ] {
+        let run = world.poc(["config", "-d", directory.as_str(), "--format", "json"]);
+        let output = run.code(4);
+        assert_eq!(output.error_code(), "INVALID_ARGS");
+        assert_eq!(read_config(&world), before);
+    }
+    let lead = world.kit("lead@nvidia.com");
+    let told = world.poc(["config", "-d", lead.as_str()]).success().stdout;
+    assert!(told.contains("changed, with effect from now on"), "{told}");
+    assert!(!told.contains("poc prepare"), "{told}");
+    let told = world
+        .poc(["config", "-d", world.prod().as_str()])
+        .success()
+        .stdout;
+    assert!(told.contains("go on with the active kit"), "{told}");
+}
+
+/// A second POC takes config.conf over, and says so; a start of the first says how to take it back.
+#[test]
+fn two_workspaces_and_one_config() {
+    let world = poc_test!().with_flare();
+    world.prepare(1);
+    let second = world.root().join("second");
+    let prepare = ["prepare", "-n", "1", "--workspace", second.as_str()];
+    let told = world.poc(prepare).success().stdout;
+    let before = format!("it pointed at {} before", world.workspace());
+    assert!(told.contains(&before), "{told}");
+
+    let start = || world.poc(["start", "--dry-run"]).success().stderr;
+    let remedy = format!("poc config -d '{}'", world.kit("admin@nvidia.com"));
+    assert!(start().contains(&remedy), "{}", start());
+    let kit = world.kit("admin@nvidia.com");
+    world.poc(["config", "-d", kit.as_str()]).success();
+    assert!(!start().contains("config.conf"), "{}", start());
+    world
+        .poc(["clean", "--workspace", second.as_str()])
+        .success();
+    assert!(!start().contains("config.conf"), "{}", start());
 }

@@ -1,14 +1,15 @@
 //! `poc config`: every setting with its source, and the two edits of config.conf that NVFlare
 //! documents.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::config_file::ConfigFile;
 use poc_core::env;
 use poc_core::settings::{Overrides, Settings, Source};
+use poc_core::workspace::Workspace;
 use poc_launch::runtime;
 use serde::Serialize;
 
-use crate::context::{Context, current_directory};
+use crate::context::{Context, absolute, current_directory};
 use crate::error::{CliError, ErrorCode};
 use crate::output::style;
 use crate::setting::Setting;
@@ -45,6 +46,12 @@ struct Data {
     python: Option<Runtime>,
     /// What this run changed: `workspace`, `startup_kit_dir`.
     changed: Vec<&'static str>,
+    /// Whether there is a POC in the workspace.
+    #[serde(skip)]
+    prepared: bool,
+    /// The kit that was written, where another one stays in effect.
+    #[serde(skip)]
+    beaten_kit: Option<Utf8PathBuf>,
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
@@ -71,7 +78,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
             ));
         }
     }
+    let kit = args.startup_kit.as_deref().map(absolute).transpose()?;
+    let in_effect = settings.startup_kit_dir.as_ref().map(|kit| &kit.value);
     let data = Data {
+        prepared: Workspace::new(&settings.workspace.value).load().is_ok(),
+        beaten_kit: kit.filter(|kit| in_effect.is_some_and(|it| !same(it, kit))),
         config_file_exists: settings.config_path.exists(),
         workspace: Setting::from(&settings.workspace),
         startup_kit_dir: settings.startup_kit_dir.as_ref().map(Setting::from),
@@ -110,12 +121,8 @@ fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
         .as_ref()
         .and(given.startup_kit_dir)
         .map(|kit| kit.value);
-    if let Some(directory) = startup_kit.as_ref().filter(|kit| !kit.is_dir()) {
-        return Err(CliError::new(
-            ErrorCode::InvalidArgs,
-            format!("{directory} is not a directory"),
-        )
-        .hint("the startup kits of a prepared POC lie in `<workspace>/<project>/prod_00`"));
+    if let Some(directory) = &startup_kit {
+        check_kit(directory)?;
     }
     ConfigFile::edit(&path, |file| {
         if let Some(directory) = &workspace {
@@ -129,6 +136,49 @@ fn edit(context: &Context, args: &Args) -> Result<Vec<&'static str>, CliError> {
         Ok(())
     })?;
     Ok(changed)
+}
+
+/// Whether both lead to one directory.
+fn same(one: &Utf8Path, other: &Utf8Path) -> bool {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    real(one) == real(other)
+}
+
+/// Refuses what NVFlare's job and system commands cannot use: they speak to the server as an admin.
+fn check_kit(directory: &Utf8Path) -> Result<(), CliError> {
+    let refused = |why: String| {
+        Err(CliError::new(ErrorCode::InvalidArgs, why).hint(
+            "name an admin's kit, such as `<workspace>/<project>/prod_00/admin@nvidia.com`, or the \
+             directory of all kits (`prod_00`)",
+        ))
+    };
+    if !directory.is_dir() {
+        return refused(format!("{directory} is not a directory"));
+    }
+    if is_admin_kit(directory) || holds_admin_kit(directory) {
+        return Ok(());
+    }
+    let role = ["server", "client", "relay"]
+        .into_iter()
+        .find(|role| directory.join(format!("startup/fed_{role}.json")).is_file());
+    refused(match role {
+        Some(role) => format!(
+            "{directory} is the kit of a {role}, and NVFlare's job and system commands need an admin's"
+        ),
+        None => format!("{directory} is no admin's startup kit, and holds none"),
+    })
+}
+
+/// What NVFlare takes for one (`ADMIN_STARTUP_KIT_REQUIRED_FILES` in its `tool/kit/kit_config.py`).
+fn is_admin_kit(directory: &Utf8Path) -> bool {
+    ["fed_admin.json", "client.crt", "rootCA.pem"]
+        .iter()
+        .all(|file| directory.join("startup").join(file).is_file())
+}
+
+fn holds_admin_kit(directory: &Utf8Path) -> bool {
+    let names = poc_core::fsio::entries(directory).unwrap_or_default();
+    names.iter().any(|name| is_admin_kit(&directory.join(name)))
 }
 
 /// Every setting as it is now. After a change, a value of another key that cannot be worked out keeps
@@ -193,13 +243,26 @@ fn text(data: &Data) -> String {
         style::literal(&data.config_file)
     );
     if !data.changed.is_empty() {
-        text += &format!(
-            "\n{} config.conf was changed. Run {} again for it to take effect.\n",
-            style::good("✓"),
-            style::literal("`poc prepare`")
-        );
+        let effect = effect(data);
+        text += &format!("\n{} config.conf was changed{effect}\n", style::good("✓"));
     }
     text
+}
+
+/// When what was written takes effect.
+fn effect(data: &Data) -> String {
+    if data.changed.contains(&"workspace") && !data.prepared {
+        let prepare = style::literal("`poc prepare`");
+        return format!(". Run {prepare} again for it to take effect.");
+    }
+    match (&data.beaten_kit, &data.startup_kit_dir) {
+        (Some(_), Some(active)) => format!(
+            " for the commands of NVFlare 2.4 to 2.7; later ones go on with the active kit,\n  {}. An \
+             admin's own kit (`-d KIT`) is made the active one.",
+            style::literal(&active.value)
+        ),
+        _ => ", with effect from now on".to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -231,6 +294,8 @@ mod tests {
                 flare_version: "2.9.0".into(),
             }),
             changed,
+            prepared: false,
+            beaten_kit: None,
         }
     }
 
@@ -246,6 +311,14 @@ mod tests {
 
         ✓ config.conf was changed. Run `poc prepare` again for it to take effect.
         ");
+        let told = |data: &Data| anstream::adapter::strip_str(&effect(data)).to_string();
+        let mut kit = sample(vec!["startup_kit_dir"]);
+        assert_eq!(told(&kit), ", with effect from now on");
+        kit.beaten_kit = Some("/srv/poc/example_project/prod_00".into());
+        assert!(told(&kit).contains("later ones go on with the active kit"));
+        let mut workspace = sample(vec!["workspace"]);
+        workspace.prepared = true;
+        assert_eq!(told(&workspace), ", with effect from now on");
         insta::assert_json_snapshot!(sample(vec![]), @r#"
         {
           "config_file": "/home/mia/.nvflare/config.conf",

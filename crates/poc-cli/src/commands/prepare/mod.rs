@@ -120,6 +120,7 @@ pub(crate) fn prepare(
         plan,
         provisioned,
         runtime_found,
+        pointed.previous,
         there.map(|there| there.what),
         args.keep_ca,
     ))

@@ -31,6 +31,8 @@ pub(crate) struct Data {
     /// Whether the certificate authority is that of the POC before.
     authority_kept: bool,
     config_file: Utf8PathBuf,
+    /// The workspace that config.conf pointed at before, if another.
+    pointed_at: Option<Utf8PathBuf>,
     /// What was in the workspace before, in a few words.
     replaced: Option<String>,
     /// Where the old workspace is, if it held files that `prepare` had not written.
@@ -52,6 +54,7 @@ pub(super) fn data(
     plan: &Plan,
     provisioned: Provisioned,
     runtime_found: bool,
+    pointed_at: Option<Utf8PathBuf>,
     replaced: Option<String>,
     authority_kept: bool,
 ) -> Data {
@@ -83,6 +86,7 @@ pub(super) fn data(
         certificates_until: provisioned.certificates_until,
         authority_kept,
         config_file: settings.config_path.clone(),
+        pointed_at,
         replaced,
         previous: provisioned.previous,
         foreign_files: provisioned.foreign_files,
@@ -144,9 +148,17 @@ pub(super) fn text(data: &Data) -> String {
             words::day(&data.certificates_until)
         ),
     );
+    let before = data
+        .pointed_at
+        .as_ref()
+        .map(|before| format!("; it pointed at {} before", style::literal(before)));
     line(
         "config.conf",
-        format!("{} points here now", style::literal(&data.config_file)),
+        format!(
+            "{} points here now{}",
+            style::literal(&data.config_file),
+            before.unwrap_or_default()
+        ),
     );
     if let Some(replaced) = &data.replaced {
         line("replaced", replaced.clone());
@@ -210,6 +222,7 @@ mod tests {
             certificates_until: "2027-11-19T17:03:09Z".into(),
             authority_kept: false,
             config_file: "/home/mia/.nvflare/config.conf".into(),
+            pointed_at: None,
             replaced: None,
             previous: None,
             foreign_files: vec![],
@@ -245,6 +258,7 @@ mod tests {
             },
             runtime_found: false,
             authority_kept: true,
+            pointed_at: Some("/srv/other".into()),
             replaced: Some("a POC (example_project with 2 sites)".into()),
             previous: Some("/tmp/nvflare/poc.previous".into()),
             foreign_files: vec!["data/mine.csv".into()],
@@ -259,7 +273,7 @@ mod tests {
           admins        admin@nvidia.com
           startup kits  /tmp/nvflare/poc/example_project/prod_00
           certificates  valid until 2027-11-19, of the authority that was there
-          config.conf   /home/mia/.nvflare/config.conf points here now
+          config.conf   /home/mia/.nvflare/config.conf points here now; it pointed at /srv/other before
           replaced      a POC (example_project with 2 sites)
           old workspace kept as /tmp/nvflare/poc.previous, because of data/mine.csv
 
@@ -292,6 +306,7 @@ mod tests {
           "certificates_until": "2027-11-19T17:03:09Z",
           "authority_kept": false,
           "config_file": "/home/mia/.nvflare/config.conf",
+          "pointed_at": null,
           "replaced": null,
           "previous": null,
           "foreign_files": [],

@@ -10,6 +10,8 @@ mod report;
 use std::io::{self, IsTerminal as _};
 use std::time::Duration;
 
+use camino::Utf8Path;
+use poc_core::settings::{Settings, Source};
 use poc_core::workspace::{Kit, Prepared};
 use poc_launch::runtime::Runtime;
 use poc_launch::{Federation, StartOptions};
@@ -119,6 +121,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
     args.services.check(context)?;
     let settings = context.settings()?;
     let prepared = prepared_in(&settings)?;
+    warn_of_other_kit(context, &settings, &prepared);
     let selection = select(
         &prepared.project,
         args.services.service.as_deref(),
@@ -145,6 +148,26 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<u8, CliError> {
         }
         _ => Ok(0),
     }
+}
+
+/// Warns where NVFlare's own job and system commands would go to another federation than this one:
+/// they go by the startup kit that config.conf calls active. Where there is no such file nobody uses
+/// them by it.
+fn warn_of_other_kit(context: &Context, settings: &Settings, prepared: &Prepared) {
+    let root = prepared.workspace.root();
+    let real = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    let points_to = match &settings.startup_kit_dir {
+        Some(kit) if !matches!(kit.source, Source::ConfigFile { .. }) => return,
+        Some(kit) if real(&kit.value).starts_with(real(root)) => return,
+        Some(kit) => format!("points to {}", kit.value),
+        None if !settings.config_path.exists() => return,
+        None => "points to no startup kit".to_owned(),
+    };
+    let kit = prepared.project_admin_kit().dir;
+    context.printer.warning(&format!(
+        "config.conf {points_to}, so `nvflare job` and its like do not go to this POC; \
+         `poc config -d '{kit}'` has them do so"
+    ));
 }
 
 /// Whether a console would have a person before it who did not ask for something else.
