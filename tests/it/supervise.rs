@@ -4,6 +4,7 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use poc_tests::{Federation, SHORT, poc_test, wait_for};
+use serde_json::json;
 
 #[test]
 fn request_files() {
@@ -56,7 +57,8 @@ fn a_stop_while_a_job_runs() {
     assert_eq!(status["state"], "running", "{status}");
 
     let stopped = world.poc(["stop", "--format", "json"]).success().data();
-    assert!(stopped.to_string().contains(&job), "{stopped}");
+    assert_eq!(stopped["aborted_jobs"], json!([job]), "{stopped}");
+    assert_eq!(stopped["interrupted_jobs"], json!([]), "{stopped}");
     world.assert_nothing_left();
 
     // NVFlare puts a job's end down some seconds after it has acknowledged the abort. Were it stopped
@@ -71,6 +73,45 @@ fn a_stop_while_a_job_runs() {
     wait_for("everything ends after NVFlare's stop", SHORT, || {
         world.processes().is_empty().then_some(())
     });
+    world.assert_nothing_left();
+}
+
+/// A stop that takes away a site from under a job, or comes when no server is there to abort it, says
+/// which job that is, and what NVFlare then makes of it.
+#[test]
+fn a_stop_that_aborts_no_job_names_those_that_ran() {
+    let world = poc_test!().with_flare();
+    let federation = Federation::start(&world, 2);
+    let job = federation.submit(poc_tests::Job::Waiting);
+    federation.wait_running(&job);
+    wait_for("the job's processes", SHORT, || {
+        let workers = world.processes().into_iter();
+        let workers = workers.filter(|one| one.command.contains("worker_process"));
+        (workers.count() == 2).then_some(())
+    });
+
+    let stopped = world.poc(["stop", "-p", "site-2"]).success();
+    let named = format!("job {job} was running there: it may not complete");
+    assert!(stopped.stdout.contains(&named), "{}", stopped.transcript());
+
+    world.signal("server", rustix::process::Signal::KILL);
+    let stopped = world.poc(["stop", "--format", "json"]).success().data();
+    assert_eq!(stopped["interrupted_jobs"], json!([job]), "{stopped}");
+    assert_eq!(stopped["aborted_jobs"], json!([]), "{stopped}");
+    world.assert_nothing_left();
+    world.poc(["start"]).success();
+    assert_eq!(federation.jobs()[&job], "RUNNING", "as the stop foretold");
+
+    // Nobody is registered with a server that is stopped.
+    world.poc(["stop", "-p", "server"]).success();
+    let site = world.participant("site-1");
+    assert_eq!(site["state"], "running", "{site}");
+    assert_eq!(site["registered"], false, "{site}");
+    world.poc(["start", "-p", "server"]).success();
+    wait_for("the site registers again", SHORT, || {
+        (world.participant("site-1")["registered"] == true).then_some(())
+    });
+    world.poc(["stop"]).success();
     world.assert_nothing_left();
 }
 

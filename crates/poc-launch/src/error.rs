@@ -190,6 +190,18 @@ pub enum Error {
         /// What is free.
         bytes: u64,
     },
+    /// A startup kit lacks what NVFlare needs, or it is damaged. Nothing was started.
+    #[error("the startup kit of {name} is damaged: {file} {what}")]
+    KitDamaged {
+        /// The participant.
+        name: String,
+        /// The file or directory.
+        file: Utf8PathBuf,
+        /// What is wrong with it, in words that follow its name.
+        what: String,
+        /// What puts it right.
+        remedy: Vec<String>,
+    },
     /// A participant died while it was starting. What the call had started is stopped again.
     #[error("{name} failed to start: {}", cause.as_deref().unwrap_or(status))]
     StartFailed {
@@ -408,6 +420,7 @@ impl Hint for Error {
             Self::DiskFull { .. } => vec![
                 "make room, then start again: participants could not write their logs".to_owned(),
             ],
+            Self::KitDamaged { remedy, .. } => remedy.clone(),
             Self::StartFailed { name, .. } => {
                 vec![format!("`poc logs {name}` shows all that it said")]
             }

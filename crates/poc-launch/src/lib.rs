@@ -47,6 +47,7 @@ mod backend;
 pub mod docker;
 mod error;
 mod federation;
+pub mod kit_check;
 pub mod logs;
 pub mod plan;
 pub mod ports;

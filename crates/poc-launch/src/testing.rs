@@ -5,6 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
+use poc_core::Line;
+use poc_core::project::Role;
+use poc_core::workspace::Kit;
 
 /// Makes a shell script that can be run.
 ///
@@ -37,4 +40,40 @@ pub(crate) fn eventually(mut holds: impl FnMut() -> bool) -> bool {
         std::thread::sleep(Duration::from_millis(5));
     }
     true
+}
+
+/// A startup kit in `dir` that has what NVFlare of that line needs, as far as `kit_check` looks.
+pub(crate) fn whole_kit(dir: &Utf8Path, role: Role, line: Line) -> Kit {
+    let kit = Kit {
+        name: "site-1".to_owned(),
+        role,
+        org: "nvidia".to_owned(),
+        dir: dir.to_owned(),
+    };
+    let base = if role == Role::Server {
+        "server"
+    } else {
+        "client"
+    };
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nMIIB\nAA==\n-----END {label}-----\n");
+    let (startup, local) = (kit.startup(), kit.local());
+    let certificate = pem("CERTIFICATE");
+    let object = "{\"a\": [1]}";
+    for (file, text) in [
+        (kit.role_file(), object),
+        (startup.join(format!("{base}.key")), &pem("RSA PRIVATE KEY")),
+        (startup.join(format!("{base}.crt")), &certificate),
+        (startup.join("rootCA.pem"), &certificate),
+        (startup.join("signature.json"), object),
+        (local.join("resources.json.default"), object),
+        if line == Line::V2_5 {
+            (local.join("log.config.default"), "[loggers]\nkeys=root\n")
+        } else {
+            (local.join("log_config.json.default"), object)
+        },
+    ] {
+        fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+        fs_err::write(file, text).unwrap();
+    }
+    kit
 }

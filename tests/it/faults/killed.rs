@@ -123,7 +123,12 @@ fn a_site_or_the_server_during_a_job() {
     let (job, _) = run_a_job();
     world.kill_supervisor();
     let stopped = world.stop_leaves_nothing(&mut decoys);
-    assert!(stopped.text().contains(&job), "{}", stopped.transcript());
+    let aborted = format!("aborted 1 job: {job}");
+    assert!(
+        stopped.text().contains(&aborted),
+        "{}",
+        stopped.transcript()
+    );
 }
 
 #[test]
@@ -211,6 +216,11 @@ fn the_admin_helper_while_it_aborts_a_job() {
     poc_tests::send(helper, Signal::KILL);
     let stopped = stop.wait();
     stopped.code(0);
-    assert!(stopped.text().contains(&job), "{}", stopped.transcript());
+    let aborted = format!("aborted 1 job: {job}");
+    assert!(
+        stopped.text().contains(&aborted),
+        "{}",
+        stopped.transcript()
+    );
     world.assert_is_over(world.cookie().as_deref(), &mut decoys);
 }

@@ -3,13 +3,13 @@
 use poc_core::Hint;
 use poc_core::settings::Settings;
 use poc_core::workspace::{Prepared, Recognised, Workspace};
-use poc_launch::{Federation, PocState, ports, runtime};
+use poc_launch::{Federation, PocState, kit_check, ports, runtime};
 use serde::Serialize;
 
 use crate::commands::gpus;
 use crate::context::Context;
 use crate::error::{CliError, ErrorCode};
-use crate::output::style;
+use crate::output::{style, words};
 use crate::setting::Setting;
 
 /// Arguments of `poc doctor`.
@@ -96,7 +96,7 @@ pub(crate) fn run(context: &Context, _args: &Args) -> Result<u8, CliError> {
     }
     Err(CliError::new(
         ErrorCode::ProblemsFound,
-        format!("{} found", crate::output::words::count(problems, "problem")),
+        format!("{} found", words::count(problems, "problem")),
     )
     .with_data(&data))
 }
@@ -184,10 +184,25 @@ fn prepared_poc(prepared: &Prepared) -> Vec<Finding> {
     for warning in status.warnings {
         findings.push(Finding::warning("workspace", warning, None));
     }
+    findings.extend(kits(prepared));
     if state == PocState::Stopped {
         findings.extend(server_ports(prepared));
     }
     findings
+}
+
+/// Whether NVFlare finds in the startup kits what it needs.
+fn kits(prepared: &Prepared) -> Vec<Finding> {
+    const CHECK: &str = "kits";
+    let damages = kit_check::damages(prepared);
+    if damages.is_empty() {
+        let whole = format!("{} whole", words::are(prepared.kits().len(), "startup kit"));
+        return vec![Finding::good(CHECK, whole)];
+    }
+    damages
+        .into_iter()
+        .map(|error| Finding::problem(CHECK, &error.into()))
+        .collect()
 }
 
 /// Whether the server would find its ports free.

@@ -190,10 +190,10 @@ fn text(data: &Data, width: Option<u16>) -> String {
         .as_ref()
         .map(|version| format!(" (NVFlare {version})"))
         .unwrap_or_default();
-    let state = match data.state.as_str() {
+    let state = match in_words(data) {
         "running" => style::good("running"),
-        "partial" => style::doubtful("partly running"),
-        other => style::dim(other),
+        "stopped" => style::dim("stopped"),
+        other => style::doubtful(other),
     };
     let mut text = format!(
         "{}{version} in {}: {state}\n\n",
@@ -230,6 +230,24 @@ fn text(data: &Data, width: Option<u16>) -> String {
         text += &format!("\nNext: {}\n", style::literal("`poc start`"));
     }
     text
+}
+
+/// How the POC is, all in all, as people would say it: what is on its way is not there yet.
+fn in_words(data: &Data) -> &'static str {
+    let states = || data.participants.iter().map(|it| it.state.as_str());
+    let mut active =
+        states().filter(|state| !matches!(*state, "stopped" | "failed" | "missing kit"));
+    if data.state == "stopped" {
+        "stopped"
+    } else if active.all(|state| state == "stopping") {
+        "stopping"
+    } else if states().any(|state| state == "starting") {
+        "starting"
+    } else if states().all(|state| state == "running") {
+        "running"
+    } else {
+        "partly running"
+    }
 }
 
 fn row(participant: &Participant) -> Vec<(String, Look)> {
@@ -342,6 +360,48 @@ mod tests {
 
         A FLARE console of admin@nvidia.com is open (process 102)
         ");
+    }
+
+    #[test]
+    fn the_headline_says_what_is_on_its_way() {
+        let headline = |state: &str, states: [&str; 3]| {
+            let mut data = sample();
+            state.clone_into(&mut data.state);
+            for (participant, state) in data.participants.iter_mut().zip(states) {
+                state.clone_into(&mut participant.state);
+            }
+            in_words(&data)
+        };
+        for (state, states, expected) in [
+            ("running", ["running", "running", "running"], "running"),
+            ("running", ["stopping", "stopping", "stopping"], "stopping"),
+            ("partial", ["stopping", "stopped", "stopping"], "stopping"),
+            ("running", ["starting", "running", "running"], "starting"),
+            ("running", ["running", "running", "starting"], "starting"),
+            (
+                "partial",
+                ["running", "stopping", "running"],
+                "partly running",
+            ),
+            (
+                "running",
+                ["restarting", "running", "running"],
+                "partly running",
+            ),
+            (
+                "running",
+                ["running", "suspended", "running"],
+                "partly running",
+            ),
+            (
+                "partial",
+                ["running", "stopped", "failed"],
+                "partly running",
+            ),
+            ("stopped", ["stopped", "stopped", "failed"], "stopped"),
+        ] {
+            assert_eq!(headline(state, states), expected, "{states:?}");
+        }
     }
 
     #[test]

@@ -52,6 +52,8 @@ pub(crate) struct Data {
     status: &'static str,
     pub(crate) stopped: Vec<String>,
     aborted_jobs: Vec<String>,
+    /// Jobs that ran there and were not aborted.
+    interrupted_jobs: Vec<String>,
     /// Participants that still run, because they were not to be stopped.
     remaining: Vec<String>,
     survivors: Vec<Survivor>,
@@ -60,6 +62,9 @@ pub(crate) struct Data {
     nothing_ran: bool,
     #[serde(skip)]
     server_stopped: bool,
+    /// The server was not to be stopped, and runs.
+    #[serde(skip)]
+    server_stays: bool,
     /// Who was to be stopped; empty for everybody.
     #[serde(skip)]
     asked: Vec<String>,
@@ -197,6 +202,8 @@ fn refuse_consoles(selection: &Selection) -> Result<(), CliError> {
 
 fn data(server: &str, stopped: Stopped, no_wait: bool) -> Data {
     Data {
+        // Of a stop that was not waited for, only jobs whose server stays are told.
+        server_stays: no_wait || stopped.remaining.iter().any(|name| name == server),
         server_stopped: stopped.stopped.iter().any(|name| name == server),
         status: match () {
             () if no_wait && !stopped.nothing_ran => "stopping",
@@ -205,6 +212,7 @@ fn data(server: &str, stopped: Stopped, no_wait: bool) -> Data {
         },
         stopped: stopped.stopped,
         aborted_jobs: stopped.aborted_jobs,
+        interrupted_jobs: stopped.interrupted_jobs,
         remaining: stopped.remaining,
         survivors: stopped
             .survivors
@@ -304,6 +312,9 @@ pub(crate) fn text(data: &Data) -> String {
             words::list(&data.aborted_jobs)
         );
     }
+    if !data.interrupted_jobs.is_empty() {
+        text += &lost_jobs(data);
+    }
     if !data.remaining.is_empty() {
         let orphans = if data.server_stopped {
             ", which go on trying to reach the server"
@@ -324,6 +335,24 @@ pub(crate) fn text(data: &Data) -> String {
         );
     }
     text
+}
+
+/// What becomes of jobs that were not aborted.
+fn lost_jobs(data: &Data) -> String {
+    let (noun, verb, it) = match data.interrupted_jobs.len() {
+        1 => ("job", "was", "it"),
+        _ => ("jobs", "were", "they"),
+    };
+    let jobs = words::list(&data.interrupted_jobs);
+    if data.server_stays {
+        format!("  {noun} {jobs} {verb} running there: {it} may not complete\n")
+    } else {
+        let them = if it == "it" { it } else { "them" };
+        format!(
+            "  {noun} {jobs} {verb} running and could not be aborted: NVFlare may go on listing \
+             {them} as RUNNING\n"
+        )
+    }
 }
 
 #[cfg(test)]
@@ -371,7 +400,20 @@ mod tests {
             }],
             ..Stopped::default()
         };
+        let site = Stopped {
+            stopped: names(&["site-2"]),
+            remaining: names(&["server", "site-1"]),
+            interrupted_jobs: names(&["0b2c"]),
+            ..Stopped::default()
+        };
+        let server_dead = Stopped {
+            stopped: names(&["server", "site-1"]),
+            interrupted_jobs: names(&["0b2c", "1c3d"]),
+            ..Stopped::default()
+        };
         let texts = [
+            told(site, false),
+            told(server_dead, false),
             told(nothing, false),
             told(all.clone(), false),
             told(all, true),
@@ -379,6 +421,13 @@ mod tests {
             told(stuck, false),
         ];
         insta::assert_snapshot!(texts.join("────\n"), @r"
+        ✓ Stopped site-2
+          job 0b2c was running there: it may not complete
+          still running: server and site-1
+        ────
+        ✓ Stopped server and site-1; no process is left
+          jobs 0b2c and 1c3d were running and could not be aborted: NVFlare may go on listing them as RUNNING
+        ────
         Nothing was running
         ────
         ✓ Stopped server and site-1; no process is left
@@ -424,6 +473,7 @@ mod tests {
             "server"
           ],
           "aborted_jobs": [],
+          "interrupted_jobs": [],
           "remaining": [],
           "survivors": [],
           "consoles": [],

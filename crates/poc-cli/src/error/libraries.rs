@@ -94,9 +94,10 @@ impl From<poc_launch::Error> for CliError {
             E::ImageMissing { .. } => ErrorCode::ImageMissing,
             E::DockerRefused { .. } => ErrorCode::DockerFailed,
             E::SpawnUnavailable { .. } => ErrorCode::NotSupported,
-            E::StartFailed { .. } | E::StopWon { .. } | E::SupervisorFailed { .. } => {
-                ErrorCode::StartFailed
-            }
+            E::KitDamaged { .. }
+            | E::StartFailed { .. }
+            | E::StopWon { .. }
+            | E::SupervisorFailed { .. } => ErrorCode::StartFailed,
             E::SupervisorUnreachable { .. } => ErrorCode::SupervisorUnreachable,
             E::ServerUnreachable { .. } | E::AdminTimeout { .. } | E::AdminHelper { .. } => {
                 ErrorCode::ServerUnreachable

@@ -88,6 +88,7 @@ impl Federation {
             })
             .collect();
         Ok(Stopped {
+            interrupted_jobs: Vec::new(),
             stopped: names,
             aborted_jobs: aborted_jobs.take(),
             survivors,

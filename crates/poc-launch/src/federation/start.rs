@@ -11,6 +11,7 @@ use super::survey::{Keeper, Running, Survey};
 use super::wait::Wait;
 use super::{ANSWER, Federation, LaunchEvent, ParticipantStatus, unexpected};
 use crate::Error;
+use crate::kit_check;
 use crate::plan::{LaunchPlan, ParticipantPlan, Spawn};
 use crate::ports;
 use crate::process::pid_file;
@@ -86,9 +87,10 @@ impl Federation {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyRunning`], [`Error::AllRunning`], [`Error::PortInUse`] and [`Error::DiskFull`]
-    /// before anything is started; [`Error::StartFailed`], [`Error::StopWon`] and [`Error::Interrupted`] after it was
-    /// undone; [`Error::Core`] with `Busy` where another command is at work on the workspace.
+    /// [`Error::AlreadyRunning`], [`Error::AllRunning`], [`Error::KitDamaged`], [`Error::PortInUse`] and
+    /// [`Error::DiskFull`] before anything is started; [`Error::StartFailed`], [`Error::StopWon`] and
+    /// [`Error::Interrupted`] after it was undone; [`Error::Core`] with `Busy` where another command is
+    /// at work on the workspace.
     pub fn start(
         &self,
         plan: LaunchPlan,
@@ -253,8 +255,8 @@ impl Federation {
         Ok(selection)
     }
 
-    /// Removes pid files that mean nothing any more, and sees that the server's ports are free and that
-    /// there is room for logs.
+    /// Removes pid files that mean nothing any more, and sees that the server's ports are free, that there
+    /// is room for logs, and that the kits are whole.
     pub(super) fn make_way(
         &self,
         selection: &Selection,
@@ -280,11 +282,14 @@ impl Federation {
                 }
             }
         }
-        if let Some(containers) = &plan.containers {
-            containers.prepare()?;
-        }
         for participant in &selection.missing {
             self.remove_stale(&participant.kit(), survey, events)?;
+        }
+        for participant in &selection.missing {
+            kit_check::check(&participant.kit(), self.prepared.line)?;
+        }
+        if let Some(containers) = &plan.containers {
+            containers.prepare()?;
         }
         Ok(())
     }

@@ -119,11 +119,16 @@ impl Federation {
     pub(super) fn status_of(&self, survey: &Survey) -> Status {
         let (server_address, admin_address) = plan::addresses(&self.prepared);
         let ports = [&server_address, &admin_address].map(|address| port(address));
-        let contained = self.prepared.project.docker_image.is_some();
+        let server = survey.running(&self.prepared.server_kit());
+        let here = Here {
+            contained: self.prepared.project.docker_image.is_some(),
+            server_runs: server.is_some_and(|server| server.identity.is_some()),
+            ports: &ports,
+        };
         let participants: Vec<ParticipantStatus> = survey
             .kits
             .iter()
-            .map(|kit| participant(survey, kit, &ports, contained))
+            .map(|kit| participant(survey, kit, &here))
             .collect();
         let active = participants
             .iter()
@@ -164,16 +169,21 @@ impl Federation {
     }
 }
 
-fn participant(
-    survey: &Survey,
-    kit: &Kit,
-    ports: &[Option<u16>],
+/// What is the same for all participants.
+struct Here<'a> {
+    /// They run in containers.
     contained: bool,
-) -> ParticipantStatus {
+    /// Nobody is registered with a server that does not.
+    server_runs: bool,
+    /// The server's.
+    ports: &'a [Option<u16>],
+}
+
+fn participant(survey: &Survey, kit: &Kit, here: &Here<'_>) -> ParticipantStatus {
     let snapshot = survey.snapshot(&kit.name);
     let running = survey.running(kit);
     let identity = running.as_ref().and_then(|it| it.identity.as_ref());
-    let use_of = |identity| usage(identity, contained);
+    let use_of = |identity| usage(identity, here.contained);
     let usage = identity.and_then(use_of);
     let state = match (snapshot, &running) {
         _ if usage.as_ref().is_some_and(|usage| usage.suspended) => ParticipantState::Suspended,
@@ -195,7 +205,7 @@ fn participant(
     let recorded = recorded.filter(|recorded| Some(&recorded.identity) == identity);
     let registered = match (kit.role, snapshot, recorded) {
         (Role::Server, ..) => None,
-        _ if identity.is_none() => Some(false),
+        _ if identity.is_none() || !here.server_runs => Some(false),
         (_, Some(snapshot), _) if snapshot.state.is_active() => Some(snapshot.ready),
         (_, _, Some(recorded)) if recorded.ready => Some(true),
         _ => ready::has_become_ready(&kit.console_log(), &kit.name, kit.role).then_some(true),
@@ -224,7 +234,7 @@ fn participant(
         gpus: snapshot.map(|it| it.gpus.clone()).unwrap_or_default(),
         registered,
         ports: if kit.role == Role::Server {
-            let mut ports: Vec<u16> = ports.iter().flatten().copied().collect();
+            let mut ports: Vec<u16> = here.ports.iter().flatten().copied().collect();
             ports.dedup();
             ports
         } else {

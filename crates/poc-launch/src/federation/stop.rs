@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use poc_core::Cancel;
 use poc_core::fsio::FileLock;
+use poc_core::project::Role;
 use poc_core::workspace::Kit;
 
 use super::survey::{Survey, scope};
@@ -42,6 +43,9 @@ pub struct Stopped {
     pub stopped: Vec<String>,
     /// Jobs that were aborted.
     pub aborted_jobs: Vec<String>,
+    /// Jobs that ran at those that are stopped and were not aborted. Where their server goes on, they
+    /// may not complete; where it does not, NVFlare may list them as running for ever.
+    pub interrupted_jobs: Vec<String>,
     /// Processes that are still there.
     pub survivors: Vec<Survivor>,
     /// FLARE consoles that are open. They are the user's own.
@@ -121,6 +125,7 @@ impl Federation {
                 && targets.find_containers().is_ok_and(|it| it.is_empty()),
             ..Stopped::default()
         };
+        let jobs = jobs(&survey.found, &kits);
         for Console { pid, user } in result.consoles.clone() {
             events(LaunchEvent::Console { pid, user });
         }
@@ -131,6 +136,10 @@ impl Federation {
         if survey.supervisor.is_some() {
             let asked = self.stop_by_supervisor(options, &ran, &mut result, events);
             if !options.wait && matches!(asked, Ok(true)) {
+                // Which of them will be aborted is not known yet where the server ends too.
+                if kits.iter().all(|kit| kit.role != Role::Server) {
+                    result.interrupted_jobs = jobs;
+                }
                 return Ok(result);
             }
             self.is_left_alone(asked, options)?;
@@ -140,6 +149,9 @@ impl Federation {
             self.stop_the_rest(&targets, &kits, options, &mut result, events)?;
             removed = targets.remove_containers();
         }
+        let aborted = &result.aborted_jobs;
+        let interrupted = jobs.into_iter().filter(|job| !aborted.contains(job));
+        result.interrupted_jobs = interrupted.collect();
         let result = self.conclude(&kits, ran, &targets, result)?;
         // Said last: a daemon that does not answer keeps nobody from ending the rest.
         removed.map(|()| result)
@@ -371,6 +383,15 @@ impl Federation {
             })
             .collect())
     }
+}
+
+/// The jobs that have a process at these participants.
+fn jobs(found: &[Found], kits: &[Kit]) -> Vec<String> {
+    let theirs = found.iter().filter(|found| {
+        found.kind == Kind::Job && kits.iter().any(|kit| Some(&kit.dir) == found.kit.as_ref())
+    });
+    let jobs: BTreeSet<String> = theirs.filter_map(Found::job).collect();
+    jobs.into_iter().collect()
 }
 
 fn not_consoles(mut found: Vec<Found>) -> Vec<Found> {

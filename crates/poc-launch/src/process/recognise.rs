@@ -105,6 +105,15 @@ fn module(rest: &[String]) -> Option<Claim<'_>> {
     })
 }
 
+/// The job that a job process runs: `-n ID`, in every line.
+pub(super) fn job(arguments: &[String]) -> Option<&str> {
+    (claim(arguments)?.kind == Kind::Job).then_some(())?;
+    let modules = arguments.iter().position(|argument| argument == "-m")?;
+    let own = arguments.get(modules + 2..)?;
+    let id = value_after(own, "-n").or_else(|| value_after(own, "--job_id"))?;
+    Some(id.as_str())
+}
+
 /// `bash KIT/startup/sub_start.sh`
 fn script<'a>(program: &str, rest: &'a [String]) -> Option<Claim<'a>> {
     matches!(program, "sh" | "bash" | "dash" | "ash" | "ksh" | "zsh").then_some(())?;
@@ -253,6 +262,18 @@ mod tests {
         ] {
             assert_eq!(read(line), Some((kind, path.to_owned())), "{line}");
         }
+    }
+
+    #[test]
+    fn the_job_of_a_job_process() {
+        let server =
+            "python3|-m|nvflare.private.fed.app.server.runner_process|-m|/w/p/server|-n|4f1d";
+        let site =
+            "python3|-u|-m|nvflare.private.fed.app.client.worker_process|-m|/w|--job_id|4f1e";
+        let none = "python3|-m|nvflare.private.fed.app.client.client_train|-m|/w/p/site-1|-n|4f1f";
+        assert_eq!(job(&words(server)), Some("4f1d"));
+        assert_eq!(job(&words(site)), Some("4f1e"));
+        assert_eq!(job(&words(none)), None);
     }
 
     #[test]

@@ -184,6 +184,14 @@ impl Scope {
     }
 }
 
+impl Found {
+    /// The ID of the job that it runs, where it is a job process and has not ended.
+    pub(crate) fn job(&self) -> Option<String> {
+        let arguments = self.identity.command_line()?;
+        recognise::job(&arguments).map(str::to_owned)
+    }
+}
+
 impl Seen {
     fn found(&self, kind: Kind, kit: Option<Utf8PathBuf>, sign: Sign) -> Found {
         Found {

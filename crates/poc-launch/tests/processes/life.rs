@@ -24,6 +24,8 @@ crate::tests![
     a_site_that_is_late_is_left_running,
     one_that_dies_while_starting_takes_the_start_with_it,
     a_start_that_fails_while_nothing_of_it_runs_is_undone_at_once,
+    nobody_is_registered_with_a_server_that_is_stopped,
+    a_damaged_kit_is_refused_before_anything_runs,
     a_program_that_does_not_exist_fails_the_start,
     an_interrupted_start_is_undone,
     stop_wins_over_start,
@@ -159,6 +161,22 @@ fn one_site_stops_and_the_rest_goes_on() {
     assert_eq!(poc.pid("server"), server);
     let (started, _) = poc.start_with(poc.only(&["site-1"]), true, true);
     assert!(started.unwrap().ready);
+    poc.stop_all();
+}
+
+fn nobody_is_registered_with_a_server_that_is_stopped() {
+    let poc = Poc::new(1);
+    poc.start().unwrap();
+    assert_eq!(poc.of("site-1").registered, Some(true));
+    poc.stop(Some(&["server"])).0.unwrap();
+    let site = poc.of("site-1");
+    assert_eq!(
+        (site.state, site.registered),
+        (ParticipantState::Running, Some(false))
+    );
+    // Nor with the next one, until it has registered again.
+    poc.start_with(poc.only(&["server"]), true, true).0.unwrap();
+    assert_eq!(poc.of("site-1").registered, Some(false));
     poc.stop_all();
 }
 
@@ -303,6 +321,27 @@ fn a_start_that_fails_while_nothing_of_it_runs_is_undone_at_once() {
     let took = begun.elapsed();
     assert!(took < Duration::from_secs(10), "{took:?}");
     assert_eq!(poc.of("site-2").state, ParticipantState::Stopped);
+    poc.stop_all();
+}
+
+fn a_damaged_kit_is_refused_before_anything_runs() {
+    let poc = Poc::new(2);
+    let key = poc.kit("site-1").startup().join("client.key");
+    fs_err::remove_file(&key).unwrap();
+    let (result, events) = poc.start_with(poc.plan.clone(), false, true);
+    let error = result.unwrap_err();
+    assert!(
+        matches!(&error, Error::KitDamaged { name, file, .. } if name == "site-1" && *file == key),
+        "{error:?}"
+    );
+    assert_eq!(events, [], "nothing was begun");
+    poc.check_nothing_is_left();
+    // Those that are not to be started do not matter.
+    poc.start_with(poc.only(&["server", "site-2"]), true, true)
+        .0
+        .unwrap();
+    assert!(matches!(poc.start(), Err(Error::KitDamaged { .. })));
+    assert_eq!(poc.of("site-2").state, ParticipantState::Running);
     poc.stop_all();
 }
 

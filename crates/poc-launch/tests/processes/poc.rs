@@ -305,8 +305,7 @@ fn prepare(root: &Utf8Path, sites: &[String]) -> Prepared {
     let prod_dir = workspace.prod_dir(&project.name);
     for participant in project.participants() {
         let kit = prod_dir.join(&participant.name);
-        fs_err::create_dir_all(kit.join("startup")).unwrap();
-        fs_err::create_dir_all(kit.join("local")).unwrap();
+        make_kit(&kit, participant.role());
     }
     Prepared {
         workspace,
@@ -314,6 +313,31 @@ fn prepare(root: &Utf8Path, sites: &[String]) -> Prepared {
         manifest: None,
         prod_dir,
         line: Some(Line::V2_9),
+    }
+}
+
+/// What a start wants to see in a kit, though no script reads it.
+fn make_kit(kit: &Utf8Path, role: Role) {
+    fs_err::create_dir_all(kit.join("startup")).unwrap();
+    fs_err::create_dir_all(kit.join("local")).unwrap();
+    let base = if role == Role::Server {
+        "server"
+    } else {
+        "client"
+    };
+    let pem = |label: &str| format!("-----BEGIN {label}-----\nMIIB\n-----END {label}-----\n");
+    for (file, text) in [
+        (format!("startup/fed_{role}.json"), "{}"),
+        (format!("startup/{base}.key"), &pem("PRIVATE KEY")),
+        (format!("startup/{base}.crt"), &pem("CERTIFICATE")),
+        ("startup/rootCA.pem".to_owned(), &pem("CERTIFICATE")),
+        ("local/resources.json.default".to_owned(), "{}"),
+        ("local/log_config.json.default".to_owned(), "{}"),
+    ] {
+        // A process that this one has handed the POC over to finds it there.
+        if !kit.join(&file).exists() {
+            fs_err::write(kit.join(file), text).unwrap();
+        }
     }
 }
 

@@ -164,28 +164,35 @@ impl Machine {
         participant.ready = false;
         let next = participant.recent.next(&participant.policy, self.now, salt);
         let attempt = participant.recent.count();
-        let server = participant.role == Role::Server;
-        let name = name.to_owned();
+        let owned = || name.to_owned();
         if let Some(until) = next {
             participant.phase = Phase::Waiting { until };
             self.tell(Happening::Restarting {
-                name: name.clone(),
+                name: owned(),
                 in_s: until.saturating_sub(self.now).as_secs_f64(),
                 attempt,
             });
-            self.actions.push(Action::ForgetProcess { name });
+            self.actions.push(Action::ForgetProcess { name: owned() });
         } else {
             participant.phase = Phase::Failed;
             // Told before the process is forgotten: its last words go into the report.
             self.tell(Happening::GaveUp {
-                name: name.clone(),
+                name: owned(),
                 tail: Vec::new(),
             });
-            self.actions.push(Action::Forget { name });
+            self.actions.push(Action::Forget { name: owned() });
         }
+        self.forget_registrations(name);
+    }
+
+    /// Whoever was registered was so with a server that is gone, where it is that.
+    pub(super) fn forget_registrations(&mut self, gone: &str) {
+        let participants = &mut self.state.participants;
+        let server = participants
+            .get(gone)
+            .is_some_and(|it| it.role == Role::Server);
         if server {
-            // Whoever was registered was so with a server that is gone.
-            for participant in self.state.participants.values_mut() {
+            for participant in participants.values_mut() {
                 participant.ready = false;
             }
         }

@@ -179,6 +179,7 @@ impl Machine {
 
     /// The stop of one participant is through.
     pub(super) fn finish(&mut self, name: &str, then: Then) {
+        self.forget_registrations(name);
         if then == Then::Start && self.state.ending.is_none() {
             self.actions.push(Action::ForgetProcess {
                 name: name.to_owned(),
