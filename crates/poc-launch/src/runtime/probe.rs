@@ -132,7 +132,7 @@ mod tests {
             tail(ask_script("kill -SEGV $$")),
             ["it was ended by signal 11"]
         );
-        assert_eq!(tail(ask_script("echo 'poc-probe:{}'")), ["poc-probe:{}"]);
+        assert_eq!(tail(ask_script("echo 'poc-probe:{}'")), ["it is no Python"]);
         assert_eq!(tail(ask_script("exit 0")), ["it ended with exit status: 0"]);
         assert_eq!(
             ask("/no/such/python".into(), &Env::default()),
