@@ -102,17 +102,12 @@ impl ProjectArgs {
     ///
     /// [`ErrorCode::NotSupported`] for `-he`.
     pub(crate) fn refuse_unsupported(&self) -> Result<(), CliError> {
-        let refused = |what: &str, flag: &str| {
-            Err(CliError::new(
-                ErrorCode::NotSupported,
-                format!("this version of poc cannot prepare {what} yet"),
-            )
-            .hint(format!(
-                "leave out {flag} for sites that run as plain processes"
-            )))
-        };
         if self.he {
-            return refused("keys for homomorphic encryption", "`-he`");
+            return Err(CliError::new(
+                ErrorCode::NotSupported,
+                "this version of poc cannot prepare keys for homomorphic encryption yet",
+            )
+            .hint("leave out `-he`: everything else works, and models travel in mutual TLS"));
         }
         Ok(())
     }
