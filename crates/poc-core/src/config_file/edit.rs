@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::lookup::{assignments, effective, home_of};
 use super::quoting::write_key;
-use super::syntax::{Block, Field};
+use super::tree::{Block, Field};
 
 /// One stretch of the text and what is to stand there.
 #[derive(Clone, Debug, PartialEq, Eq)]

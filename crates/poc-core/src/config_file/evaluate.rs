@@ -13,7 +13,7 @@ use hocon::HoconLoader;
 
 use super::lookup::effective;
 use super::quoting::quote;
-use super::syntax::{Block, Field, Part};
+use super::tree::{Block, Field, Part};
 use crate::env::Env;
 
 /// The key under which the value is asked for: no key of a user's file is written with blanks.

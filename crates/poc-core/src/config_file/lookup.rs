@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::syntax::{Block, Field, Part, SyntaxError, line_at};
+use super::tree::{Block, Field, Part, SyntaxError, line_at};
 
 /// An assignment with its whole key: those of the objects around it, then its own.
 #[derive(Clone, Debug)]

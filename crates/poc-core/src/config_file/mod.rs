@@ -27,6 +27,7 @@ mod lookup;
 mod owned;
 mod quoting;
 mod syntax;
+mod tree;
 
 use std::io;
 use std::time::Duration;
@@ -40,7 +41,7 @@ use crate::env::Env;
 use crate::fsio::{self, DirectoryLock, poll_until};
 use edit::Edit;
 use quoting::quote;
-use syntax::{Block, SyntaxError, line_at};
+use tree::{Block, SyntaxError, line_at};
 
 /// config.conf, as text that can be asked and edited.
 #[derive(Clone, Debug)]
